@@ -1,0 +1,2 @@
+//! The attributes of stageflow-stress. Use them through that crate.
+#![forbid(unsafe_code)]

@@ -1,0 +1,5 @@
+//! What a test body touches.
+
+/// The context of a test.
+#[derive(Debug, Clone)]
+pub struct TestContext {}

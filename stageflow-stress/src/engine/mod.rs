@@ -1,0 +1,69 @@
+//! Pipelines as data, and the engines that run them.
+//!
+//! An [`Engine`] takes a [`PipelineSpec`] plus [`RunOptions`] and returns a [`RunReport`] of what happened, so that one
+//! scenario can be put to any implementation: a port of Stageflow, the published Python package in a child process, or a
+//! project's own engine through a short adapter. The conformance suite over it, [`crate::conformance!`], comes with a
+//! later version; today the trait and its data are complete and the worker implements them.
+
+mod report;
+mod spec;
+
+pub use report::{Effect, EngineEvent, RunEnd, RunReport, StageReport, StageStatus};
+pub use spec::{Behavior, FlakyHow, PipelineSpec, RunOptions, SpecError, StageKind, StageSpec};
+
+use std::future::Future;
+
+/// Runs pipelines that are given as data.
+///
+/// ```
+/// use stageflow_stress::engine::*;
+///
+/// /// An engine that runs nothing: every stage stays pending.
+/// struct Idle;
+///
+/// impl Engine for Idle {
+///     fn name(&self) -> String { "idle 1.0".to_owned() }
+///     async fn run(&self, pipeline: &PipelineSpec, _: &RunOptions) -> Result<RunReport, EngineError> {
+///         pipeline.check()?;
+///         Ok(RunReport::new(RunEnd::Ok))
+///     }
+/// }
+/// ```
+pub trait Engine: Send + Sync {
+    /// Name and version, as reports print it.
+    fn name(&self) -> String;
+
+    /// Runs one pipeline to its end and reports what happened.
+    ///
+    /// A pipeline that fails is an `Ok` report with [`RunEnd::Error`]; the error is for runs that could not be observed.
+    fn run(
+        &self,
+        pipeline: &PipelineSpec,
+        options: &RunOptions,
+    ) -> impl Future<Output = Result<RunReport, EngineError>> + Send;
+}
+
+/// Why a run could not be observed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EngineError {
+    /// The pipeline is not well formed.
+    #[error(transparent)]
+    Spec(#[from] SpecError),
+    /// The engine does not have a behavior or an option that the run asks for.
+    #[error("the engine {engine} does not support {what}")]
+    Unsupported {
+        /// Name of the engine.
+        engine: String,
+        /// What was asked for.
+        what: String,
+    },
+    /// The engine broke down: its process died, its answer could not be read.
+    #[error("the engine {engine} broke down: {why}")]
+    Broken {
+        /// Name of the engine.
+        engine: String,
+        /// What happened.
+        why: String,
+    },
+}

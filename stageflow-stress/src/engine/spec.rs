@@ -1,0 +1,335 @@
+//! What is run: stages with kind, dependencies and behavior, plus options of one run.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::classify::words;
+
+words! {
+    /// The six kinds of Stageflow stages.
+    pub enum StageKind: "stage kind" {
+        /// Changes data.
+        Transform = "TRANSFORM",
+        /// Adds data.
+        Enrich = "ENRICH",
+        /// Chooses a path.
+        Route = "ROUTE",
+        /// Lets data pass or stops it.
+        Guard = "GUARD",
+        /// Acts on the world.
+        Work = "WORK",
+        /// Decides by itself what to do.
+        Agent = "AGENT",
+    }
+}
+
+/// A pipeline as data.
+///
+/// ```
+/// use stageflow_stress::engine::{Behavior, PipelineSpec, StageSpec};
+///
+/// let mut pipeline = PipelineSpec::new("sum");
+/// for n in 0..3 {
+///     pipeline = pipeline.stage(StageSpec::new(format!("n{n}"), Behavior::emit("value", n)));
+/// }
+/// let pipeline = pipeline.stage(StageSpec::new("sum", Behavior::sum("value")).after(["n0", "n1", "n2"]));
+/// pipeline.check().unwrap();
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct PipelineSpec {
+    /// Name of the pipeline.
+    pub name: String,
+    /// The stages, in the order in which they are declared to the engine.
+    pub stages: Vec<StageSpec>,
+}
+
+impl PipelineSpec {
+    /// An empty pipeline.
+    pub fn new(name: impl Into<String>) -> Self {
+        PipelineSpec { name: name.into(), stages: Vec::new() }
+    }
+
+    /// Adds a stage.
+    #[must_use]
+    pub fn stage(mut self, stage: StageSpec) -> Self {
+        self.stages.push(stage);
+        self
+    }
+
+    /// Checks that names are unique and that every dependency exists.
+    ///
+    /// # Errors
+    /// Names the first stage that is wrong. Cycles are left to the engine under test: finding them is its work.
+    pub fn check(&self) -> Result<(), SpecError> {
+        let mut names = BTreeSet::new();
+        for stage in &self.stages {
+            if !names.insert(stage.name.as_str()) {
+                return Err(SpecError::Duplicate { stage: stage.name.clone() });
+            }
+        }
+        for stage in &self.stages {
+            if let Some(missing) = stage.after.iter().find(|name| !names.contains(name.as_str())) {
+                return Err(SpecError::UnknownDependency {
+                    stage: stage.name.clone(),
+                    dependency: missing.clone(),
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Why a pipeline is not well formed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SpecError {
+    /// Two stages have one name.
+    #[error("two stages are named `{stage}`; stage names must be unique")]
+    Duplicate {
+        /// The name.
+        stage: String,
+    },
+    /// A stage depends on one that does not exist.
+    #[error("stage `{stage}` comes after `{dependency}`, which is not a stage of the pipeline")]
+    UnknownDependency {
+        /// The stage.
+        stage: String,
+        /// What it names.
+        dependency: String,
+    },
+}
+
+/// One stage of a pipeline.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct StageSpec {
+    /// Unique name.
+    pub name: String,
+    /// Kind; [`StageKind::Transform`] unless told.
+    pub kind: StageKind,
+    /// Names of the stages that must end first.
+    pub after: Vec<String>,
+    /// What the stage does after its sleep and its effect.
+    pub behavior: Behavior,
+    /// How long it sleeps first, in milliseconds.
+    pub sleep_ms: u64,
+    /// The side effect that it records, after the sleep and before the behavior.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub effect: Option<String>,
+}
+
+impl StageSpec {
+    /// A TRANSFORM stage without dependencies.
+    pub fn new(name: impl Into<String>, behavior: Behavior) -> Self {
+        StageSpec {
+            name: name.into(),
+            kind: StageKind::Transform,
+            after: Vec::new(),
+            behavior,
+            sleep_ms: 0,
+            effect: None,
+        }
+    }
+
+    /// Sets the kind.
+    #[must_use]
+    pub fn kind(mut self, kind: StageKind) -> Self {
+        self.kind = kind;
+        self
+    }
+
+    /// Adds dependencies.
+    #[must_use]
+    pub fn after<I: IntoIterator<Item = S>, S: Into<String>>(mut self, stages: I) -> Self {
+        self.after.extend(stages.into_iter().map(Into::into));
+        self
+    }
+
+    /// Sleeps before acting. Whole milliseconds; what is below is cut off.
+    #[must_use]
+    pub fn sleep(mut self, duration: Duration) -> Self {
+        self.sleep_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        self
+    }
+
+    /// Records a side effect before the behavior.
+    #[must_use]
+    pub fn effect(mut self, name: impl Into<String>) -> Self {
+        self.effect = Some(name.into());
+        self
+    }
+}
+
+/// What a stage does.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Behavior {
+    /// Returns the given data.
+    Const {
+        /// Keys and values of the output.
+        data: serde_json::Map<String, Value>,
+    },
+    /// Returns the outputs of its dependencies, merged in the order of their names.
+    Echo,
+    /// Returns `{"sum": n}`: the sum of `key` over its dependencies.
+    Sum {
+        /// The key that is summed.
+        key: String,
+    },
+    /// Returns `{"value": n + 1}` where `n` is `value` of its single dependency, or 0 without one.
+    Increment,
+    /// Appends `item` to the list `key` that its dependency returned, in place, and returns the list under `key`.
+    Append {
+        /// The key that holds a list.
+        key: String,
+        /// What is appended.
+        item: Value,
+    },
+    /// Returns, under `key`, the value that its dependency returned, as this stage sees it.
+    Read {
+        /// The key.
+        key: String,
+    },
+    /// Ends with the status `fail`.
+    Fail {
+        /// The error text.
+        message: String,
+    },
+    /// Raises an exception (or panics, in an engine that has panics).
+    Panic {
+        /// The error text.
+        message: String,
+    },
+    /// Fails on the first `failures` attempts and succeeds afterwards.
+    Flaky {
+        /// Attempts that fail.
+        failures: u32,
+        /// How they fail.
+        how: FlakyHow,
+    },
+    /// Ends with the status `skip`.
+    Skip {
+        /// The reason.
+        reason: String,
+    },
+    /// Ends with the status `cancel`.
+    Cancel {
+        /// The reason.
+        reason: String,
+    },
+    /// Ends with the status `retry` on every attempt.
+    Retry {
+        /// The error text.
+        message: String,
+    },
+    /// Blocks its thread for the given time without yielding.
+    Block {
+        /// Milliseconds.
+        ms: u64,
+    },
+}
+
+words! {
+    /// How an attempt of a flaky stage fails.
+    pub enum FlakyHow: "way of failing" {
+        /// It raises an exception.
+        Raise = "raise",
+        /// It returns the status `fail`.
+        Fail = "fail",
+        /// It returns the status `retry`.
+        Retry = "retry",
+    }
+}
+
+impl Behavior {
+    /// Returns one value under one key.
+    pub fn emit(key: impl Into<String>, value: impl Into<Value>) -> Self {
+        Behavior::Const { data: serde_json::Map::from_iter([(key.into(), value.into())]) }
+    }
+
+    /// Sums `key` over the dependencies.
+    pub fn sum(key: impl Into<String>) -> Self {
+        Behavior::Sum { key: key.into() }
+    }
+
+    /// Ends with the status `fail`.
+    pub fn fail(message: impl Into<String>) -> Self {
+        Behavior::Fail { message: message.into() }
+    }
+}
+
+/// Options of one run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct RunOptions {
+    /// Deadline that the engine's caller sets, in milliseconds; the run is cancelled when it passes.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub timeout_ms: Option<u64>,
+    /// How long effects and tasks are watched after the run has ended, in milliseconds.
+    pub grace_ms: u64,
+    /// Attempts per stage that the engine's retry facility is configured for; 1 leaves it off.
+    pub max_attempts: u32,
+    /// Input text of the run.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub input_text: Option<String>,
+}
+
+impl Default for RunOptions {
+    fn default() -> Self {
+        RunOptions { timeout_ms: None, grace_ms: 200, max_attempts: 1, input_text: None }
+    }
+}
+
+impl RunOptions {
+    /// No deadline, 200 ms of grace, one attempt.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets the deadline.
+    #[must_use]
+    pub fn timeout(mut self, deadline: Duration) -> Self {
+        self.timeout_ms = Some(u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX));
+        self
+    }
+
+    /// Sets the grace window.
+    #[must_use]
+    pub fn grace(mut self, window: Duration) -> Self {
+        self.grace_ms = u64::try_from(window.as_millis()).unwrap_or(u64::MAX);
+        self
+    }
+
+    /// Configures the engine's retry facility.
+    #[must_use]
+    pub fn max_attempts(mut self, attempts: u32) -> Self {
+        self.max_attempts = attempts;
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pipeline_with_a_missing_dependency_is_named() {
+        let pipeline = PipelineSpec::new("p").stage(StageSpec::new("a", Behavior::Echo).after(["b"]));
+        assert_eq!(
+            pipeline.check().unwrap_err().to_string(),
+            "stage `a` comes after `b`, which is not a stage of the pipeline"
+        );
+    }
+
+    #[test]
+    fn behavior_is_one_tagged_object() {
+        let json = serde_json::to_string(&Behavior::emit("n", 3)).unwrap();
+        assert_eq!(json, r#"{"do":"const","data":{"n":3}}"#);
+    }
+}

@@ -1,0 +1,33 @@
+//! Findings: what was found, under one identity for as long as it lives.
+
+mod model;
+
+pub use model::{
+    Attachment, Classification, Effort, EvidenceItem, Finding, FindingType, Frequency, Impact,
+    Recommendation, Reproduction, RiskLevel,
+};
+
+/// Findings that an observer makes.
+#[derive(Debug, Default)]
+pub struct Findings {
+    pub(crate) made: Vec<Finding>,
+}
+
+impl Findings {
+    /// Adds a finding.
+    pub fn add(&mut self, finding: Finding) {
+        self.made.push(finding);
+    }
+
+    /// How many were added.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.made.len()
+    }
+
+    /// Whether none was added.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.made.is_empty()
+    }
+}

@@ -1,0 +1,3 @@
+//! The journal: what is recorded, as it happens, so that it survives the process.
+
+pub mod record;

@@ -1,0 +1,91 @@
+//! Probes: what hunts silent failures.
+//!
+//! Two forms exist. A *scenario* takes a [`Probe`] and is a test of its own; an *observer* takes [`Evidence`] and
+//! [`Findings`](crate::Findings) and runs after other tests, over what they recorded.
+//!
+//! # What works today
+//! Observers run. A scenario's body runs once, as a control run without faults, and its checks, findings and logs are
+//! recorded. The campaign of faults and the positive control with planted failures come with a later version; until then
+//! a scenario cannot prove that it would have gone red, so its verdict is **Unproven**, which is red.
+
+mod auditable;
+mod evidence;
+
+pub use auditable::{AuditValue, Auditable};
+pub use evidence::{CheckSeen, Evidence, GoldenSeen, LogLine, PanicSeen};
+
+use std::ops::Deref;
+
+use crate::context::TestContext;
+use crate::effects::Effects;
+use crate::fault::{FaultPlan, NotAvailable, Port};
+
+/// The handle of a scenario probe. Everything that a [`TestContext`] offers, plus the instruments of a probe.
+///
+/// ```no_run
+/// use stageflow_stress::prelude::*;
+///
+/// #[silent_failure_probe("WORK-002", patterns(PartialState))]
+/// async fn duplicates_charge_once(probe: &Probe) -> Outcome {
+///     let charges = probe.effects("charges");
+///     let charge = charges.clone();
+///     let port = probe.port("charge", move |key: String| {
+///         let charge = charge.clone();
+///         async move { charge.record(key); Ok::<_, Failure>(()) }
+///     })?;
+///     port.call("order-1".to_owned()).await?;
+///     probe.check_eq("one charge", charges.count(), 1);
+///     Ok(())
+/// }
+/// # fn main() {}
+/// ```
+#[derive(Debug, Clone)]
+pub struct Probe {
+    cx: TestContext,
+}
+
+impl Probe {
+    pub(crate) fn new(cx: TestContext) -> Self {
+        Probe { cx }
+    }
+
+    /// Wraps an asynchronous operation so that faults can be injected into it and its outcomes are recorded.
+    ///
+    /// # Errors
+    /// Always, in this version: see [`NotAvailable`].
+    pub fn port<F>(&self, name: &str, operation: F) -> Result<Port<F>, NotAvailable> {
+        let _ = operation;
+        Err(NotAvailable::new(format!("the port `{name}`")))
+    }
+
+    /// A ledger of side effects, recorded with their order and time.
+    #[must_use]
+    pub fn effects(&self, name: &str) -> Effects {
+        Effects::new(name)
+    }
+
+    /// Registers state whose snapshots are compared before, after and when quiet.
+    ///
+    /// # Errors
+    /// Always, in this version: see [`NotAvailable`].
+    pub fn audit(&self, name: &str, state: &dyn Auditable) -> Result<(), NotAvailable> {
+        let _ = state;
+        Err(NotAvailable::new(format!("the audit of `{name}`")))
+    }
+
+    /// Replaces the plan of faults that the campaign would draw.
+    ///
+    /// # Errors
+    /// Always, in this version: see [`NotAvailable`].
+    pub fn faults(&self, plan: FaultPlan) -> Result<(), NotAvailable> {
+        Err(NotAvailable::new(format!("a plan of {} faults", plan.len())))
+    }
+}
+
+impl Deref for Probe {
+    type Target = TestContext;
+
+    fn deref(&self) -> &TestContext {
+        &self.cx
+    }
+}

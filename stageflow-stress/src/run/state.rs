@@ -1,0 +1,197 @@
+//! What a run knows once its journals have been read: the one input of every file that is written into its folder.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::classify::{Priority, Risk};
+use crate::finding::Finding;
+use crate::journal::record::{
+    Check, Citation, ContextFact, DocumentationFeedback, DxScore, DxTime, GoldenRecord, Hypothesis, KnownAs,
+    LedgerRecord, Loss, Metric, Note, ObserverRecord, PanicRecord, ProcessInfo, Sample, TestEnd, TestStart,
+    TestStatus, Throughput,
+};
+
+/// The identity of a run, written once into `.stageflow/run.json` when its folder is claimed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunInfo {
+    /// Format of the folder.
+    pub format: u32,
+    /// `run-2026-01-14-001`.
+    pub run_id: String,
+    /// Identity across all machines.
+    pub uuid: String,
+    /// The roadmap entry.
+    pub entry: EntryInfo,
+    /// When the folder was claimed.
+    pub started_at: String,
+    /// Which invocation it belongs to.
+    pub invocation: String,
+    /// The invocation's root seed.
+    pub seed: u64,
+    /// Git commit of the workspace, where there is one.
+    pub git_commit: Option<String>,
+    /// Whether the working tree had changes; unknown where git did not answer.
+    pub git_dirty: Option<bool>,
+    /// The machine and its tools.
+    pub environment: Environment,
+    /// What `stageflow.toml` says about the setting of the tests (industry, persona, …), in its order.
+    pub settings: Vec<ContextFact>,
+    /// Labels of the continuous-integration system, where it set them.
+    #[serde(default)]
+    pub ci: BTreeMap<String, String>,
+}
+
+/// A roadmap entry, owned.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EntryInfo {
+    /// Id.
+    pub id: String,
+    /// Title.
+    pub title: String,
+    /// Tier and its heading.
+    pub tier: String,
+    /// Section and its heading.
+    pub section: String,
+    /// Priority.
+    pub priority: Priority,
+    /// Risk class.
+    pub risk: Risk,
+    /// Phase; 0 where the roadmap gives none.
+    pub phase: u8,
+    /// The measurable target as text, if there is one.
+    pub target: Option<String>,
+}
+
+/// The machine and its tools. Absent values are unknown, never guessed.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Environment {
+    /// Operating system with its version.
+    pub os: String,
+    /// Processor model.
+    pub cpu: Option<String>,
+    /// Logical cores.
+    pub logical_cores: Option<usize>,
+    /// Memory in GB of 1,000,000,000 bytes, with one decimal.
+    pub memory_gb: Option<f64>,
+    /// Graphics processors.
+    pub gpu: Option<String>,
+    /// Version of rustc.
+    pub rustc: Option<String>,
+    /// Target triple of the test binary.
+    pub target: String,
+    /// `debug` or `release`.
+    pub profile: String,
+    /// Packages and their versions from `Cargo.lock`.
+    pub dependencies: BTreeMap<String, String>,
+}
+
+/// Everything that the journals of a run say.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunState {
+    /// Identity of the run.
+    pub info: RunInfo,
+    /// The run's folder.
+    pub dir: PathBuf,
+    /// The processes that wrote, by the time of their first record.
+    pub processes: Vec<ProcessInfo>,
+    /// The tests, by start time.
+    pub tests: Vec<TestState>,
+    /// The findings, one for each fingerprint, worst first and by id within a severity.
+    pub findings: Vec<StoredFinding>,
+    /// Strengths and improvements, in the order in which they were recorded. Bugs and DX issues are findings.
+    pub ledger: Vec<Timed<LedgerRecord>>,
+    /// Time of the last record.
+    pub last_at: String,
+    /// What was lost, summed over tests and journals. Empty means: nothing that anybody noticed.
+    pub losses: Vec<Loss>,
+    /// Journal lines that could not be read: torn by the end of a process, or damaged.
+    pub unreadable_lines: u64,
+}
+
+/// A value with the time at which it was recorded.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Timed<T> {
+    /// RFC 3339, UTC.
+    pub at: String,
+    /// Path of the test that recorded it; empty where none did.
+    pub test: String,
+    /// The value.
+    pub value: T,
+}
+
+/// One test of a run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TestState {
+    /// How it was declared and what it was given.
+    pub start: TestStart,
+    /// When it began.
+    pub started_at: String,
+    /// When it ended, if it did.
+    pub ended_at: Option<String>,
+    /// How it ended. A test without an end is `Crashed` if its process is gone and `Running` otherwise.
+    pub status: TestStatus,
+    /// Its end.
+    pub end: Option<TestEnd>,
+    /// Its checks.
+    pub checks: Vec<Check>,
+    /// Its measured numbers.
+    pub metrics: Vec<Metric>,
+    /// Its timed operations.
+    pub samples: Vec<Sample>,
+    /// Its throughputs.
+    pub throughputs: Vec<Throughput>,
+    /// Its hypotheses.
+    pub hypotheses: Vec<Hypothesis>,
+    /// Its notes.
+    pub notes: Vec<Note>,
+    /// Its sources.
+    pub citations: Vec<Citation>,
+    /// Facts about its setting.
+    pub facts: Vec<ContextFact>,
+    /// Its scores of the developer experience.
+    pub dx_scores: Vec<DxScore>,
+    /// Its times of the developer experience.
+    pub dx_times: Vec<DxTime>,
+    /// Its feedback on documentation.
+    pub documentation: Vec<DocumentationFeedback>,
+    /// Its goldens.
+    pub goldens: Vec<GoldenRecord>,
+    /// Its panics.
+    pub panics: Vec<PanicRecord>,
+    /// The observers that ran after it.
+    pub observers: Vec<ObserverRecord>,
+    /// Fingerprints of its findings.
+    pub findings: Vec<String>,
+}
+
+/// A finding as a run keeps it: with id, status and how often it was seen.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredFinding {
+    /// `DAG-005-BUG-001`.
+    pub id: String,
+    /// `sfp1:…`.
+    pub fingerprint: String,
+    /// The first record of it.
+    pub finding: Finding,
+    /// Who found it: `author`, `runtime`, `observer:NAME`.
+    pub source: String,
+    /// Times it was seen in this run.
+    pub occurrences: u64,
+    /// Paths of the tests that saw it.
+    pub tests: Vec<String>,
+    /// When it was first recorded in this run.
+    pub created_at: String,
+    /// When it was last recorded in this run.
+    pub updated_at: String,
+    /// What the committed file of known findings says of it; absent for an unknown finding.
+    pub known: Option<KnownAs>,
+}
+
+impl StoredFinding {
+    /// The status: what the committed file says, else `open`.
+    pub fn status(&self) -> &str {
+        self.known.as_ref().map_or("open", |known| known.status.as_str())
+    }
+}
