@@ -48,6 +48,8 @@ pub(crate) fn expand(
         #(#conditions)*
         #[doc(hidden)]
         fn #golden(name: #text, content: #text) {
+            // insta's macro writes these without a path, and the user's module may call something else so.
+            use ::core::{option::Option::Some, primitive::str};
             #golden_macro::insta::assert_snapshot!(name, content);
         }
         #(#shared)*
@@ -217,7 +219,8 @@ fn body(form: Form, function: &Function, private: &TokenStream) -> TokenStream {
         Some(ty) => ends(ty),
         None => ends(function.name()),
     };
-    let name = Ident::new(&function.name().to_string(), function.name().span().located_at(first));
+    let mut name = function.name().clone();
+    name.set_span(name.span().located_at(first));
     let argument = match form {
         Form::Scenario => quote!(ProbeArgument),
         _ => quote!(TestArgument),
