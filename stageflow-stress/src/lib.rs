@@ -6,20 +6,26 @@
 #[doc(hidden)]
 #[path = "private.rs"]
 pub mod __private;
+mod capture;
 pub mod classify;
 pub mod context;
 pub mod effects;
 pub mod engine;
 pub mod fault;
 pub mod finding;
+mod golden;
 mod journal;
+mod log;
 mod outcome;
 pub mod prelude;
 pub mod probe;
 mod registry;
 pub mod roadmap;
-mod run;
+mod report;
+pub mod run;
 mod runtime;
+mod settings;
+mod sys;
 
 pub use classify::{Category, Oracle, Pattern, PipelineKind, Priority, Risk, Severity};
 pub use context::TestContext;
