@@ -32,3 +32,4 @@ pub use context::TestContext;
 pub use finding::{Finding, FindingType, Findings};
 pub use outcome::{Failure, IntoOutcome, Outcome};
 pub use probe::{Auditable, Evidence, Probe};
+pub use stageflow_stress_macros::{roadmap_test, silent_failure_probe};

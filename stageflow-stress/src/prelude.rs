@@ -5,3 +5,4 @@ pub use crate::context::TestContext;
 pub use crate::finding::{Finding, FindingType, Findings};
 pub use crate::outcome::{Failure, Outcome};
 pub use crate::probe::{Auditable, Evidence, Probe};
+pub use crate::{roadmap_test, silent_failure_probe};
