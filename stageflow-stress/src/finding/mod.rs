@@ -1,10 +1,19 @@
 //! Findings: what was found, under one identity for as long as it lives.
 
+mod fingerprint;
+mod ids;
+mod known;
+mod mask;
 mod model;
+mod suggest;
 
+pub use fingerprint::{fingerprint, is_fingerprint};
+pub use ids::{AnyId, EntryId, FindingId, IdError, LedgerId};
+pub use known::{KNOWN_FILE, KnownError, KnownFinding, KnownFindings, KnownProblem, paste_block};
+pub use mask::{MASK, mask};
 pub use model::{
-    Attachment, Classification, Effort, EvidenceItem, Finding, FindingType, Frequency, Impact,
-    Recommendation, Reproduction, RiskLevel,
+    Attachment, Classification, Counted, Effort, EvidenceItem, Finding, FindingStatus, FindingType,
+    Frequency, Impact, Recommendation, Reproduction, RiskLevel,
 };
 
 /// Findings that an observer makes.
