@@ -16,6 +16,7 @@ pub mod finding;
 mod golden;
 mod journal;
 mod log;
+mod markdown;
 mod outcome;
 pub mod prelude;
 pub mod probe;
@@ -27,6 +28,7 @@ mod runtime;
 mod settings;
 mod sys;
 
+pub use capture::{StageflowLayer, layer};
 pub use classify::{Category, Oracle, Pattern, PipelineKind, Priority, Risk, Severity};
 pub use context::TestContext;
 pub use finding::{Finding, FindingType, Findings};

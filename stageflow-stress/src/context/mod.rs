@@ -8,7 +8,11 @@ mod inner;
 mod notes;
 mod work;
 
+pub use crate::journal::record::{
+    Aspect, DocumentationAspect, DxTimed, Fact, HypothesisResult, Ledger, Topic,
+};
 pub use notes::SaveError;
+pub use work::JoinHandle;
 
 pub(crate) use inner::{Collected, Inner};
 

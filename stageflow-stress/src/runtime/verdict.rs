@@ -287,7 +287,7 @@ pub fn print(inner: &Inner, verdict: &Verdict) {
         if verdict.red.contains(&record.fingerprint) {
             eprintln!(
                 "\n  to accept this finding as known, add to stageflow-known.toml and say why:\n{}",
-                crate::finding::paste_block(&record.fingerprint, None, &record.finding.title, record.finding.severity)
+                crate::finding::paste_block(&record.fingerprint, "", &record.finding.title, record.finding.severity)
             );
         }
     }

@@ -65,7 +65,7 @@ impl Context {
         let parameters = self.parameters.into_iter().map(|(name, value)| {
             let value = match value {
                 toml::Value::String(text) => text,
-                other => other.to_string(),
+                other => serde_json::to_string(&other).unwrap_or_default(),
             };
             (Fact::Parameter, format!("{name}={value}"))
         });
