@@ -13,6 +13,10 @@ pub mod engine;
 pub mod fault;
 pub mod finding;
 mod journal;
+#[cfg_attr(not(test), allow(dead_code))]
+mod log;
+#[cfg_attr(not(test), allow(dead_code))]
+mod markdown;
 mod outcome;
 pub mod prelude;
 pub mod probe;
