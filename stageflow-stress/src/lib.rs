@@ -27,6 +27,8 @@ pub mod run;
 mod runtime;
 mod settings;
 mod sys;
+#[cfg(test)]
+mod testing;
 
 pub use capture::{StageflowLayer, layer};
 pub use classify::{Category, Oracle, Pattern, PipelineKind, Priority, Risk, Severity};

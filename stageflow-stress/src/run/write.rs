@@ -1,13 +1,12 @@
 //! Writing the files of a run folder from its journals.
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::files::{locked, write_atomically};
 use super::fold::read_state;
 use super::state::RunState;
-use crate::finding::{Registry, document, ledger};
+use crate::finding::{REGISTRY_FILE, Registry, document, ledger};
 use crate::report;
 
 /// Why the files of a run folder could not be written.
@@ -62,9 +61,13 @@ pub fn write_folder(dir: &Path) -> Result<RunState, FoldError> {
 /// Gives every finding its id. Ids belong to the entry, not to the run, so this holds the entry's lock.
 fn give_ids(state: &mut RunState) -> io::Result<()> {
     let entry_dir = state.dir.parent().ok_or_else(|| io::Error::other("a run folder lies in its entry's folder"))?;
-    let path = entry_dir.join("findings.registry.json");
+    let path = entry_dir.join(REGISTRY_FILE);
     locked(&entry_dir.join(".lock"), || {
-        let mut registry = Registry::load(&path)?;
+        let loaded = Registry::load(&path).map_err(io::Error::other)?;
+        if let Some(message) = loaded.message {
+            eprintln!("stageflow-stress: {message}");
+        }
+        let mut registry = loaded.registry;
         // The order in which ids are given must not depend on who folds.
         state.findings.sort_by(|left, right| (&left.created_at, &left.fingerprint).cmp(&(&right.created_at, &right.fingerprint)));
         for stored in &mut state.findings {
@@ -75,9 +78,6 @@ fn give_ids(state: &mut RunState) -> io::Result<()> {
             right.finding.severity.cmp(&left.finding.severity).then_with(|| left.id.cmp(&right.id))
         });
         let text = registry.to_json();
-        if fs::read(&path).ok().as_deref() != Some(text.as_bytes()) {
-            write_atomically(&path, text.as_bytes())?;
-        }
-        Ok(())
+        write_atomically(&path, &text)
     })
 }
