@@ -20,6 +20,8 @@ mod registry;
 pub mod roadmap;
 mod run;
 mod runtime;
+#[cfg(feature = "worker")]
+pub mod worker;
 
 pub use classify::{Category, Oracle, Pattern, PipelineKind, Priority, Risk, Severity};
 pub use context::TestContext;
