@@ -29,6 +29,8 @@ mod settings;
 mod sys;
 #[cfg(test)]
 mod testing;
+#[cfg(feature = "worker")]
+pub mod worker;
 
 pub use capture::{StageflowLayer, layer};
 pub use classify::{Category, Oracle, Pattern, PipelineKind, Priority, Risk, Severity};
