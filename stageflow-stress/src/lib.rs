@@ -21,6 +21,8 @@ mod outcome;
 pub mod prelude;
 pub mod probe;
 mod registry;
+#[cfg_attr(not(test), allow(dead_code))]
+mod report;
 pub mod roadmap;
 mod run;
 mod runtime;
