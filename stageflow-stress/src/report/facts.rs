@@ -195,7 +195,7 @@ pub fn summary_of(facts: &Facts<'_>) -> String {
     let list =
         |items: &[String]| if items.is_empty() { String::new() } else { format!(" ({})", items.join(", ")) };
     format!(
-        "{}{}, {} made of which {} failed, {}{}, {} among them. Verdict: {}, because {}.",
+        "{}{}, {} of which {} failed, {}{}, {} among them. Verdict: {}, because {}.",
         count(state.tests.len(), "test", "tests"),
         list(&statuses),
         count(facts.checks_passed + facts.checks_failed, "check", "checks"),

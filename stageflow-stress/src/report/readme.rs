@@ -43,7 +43,7 @@ pub fn readme(facts: &Facts<'_>, files: &[(String, String)], others: &[OtherFile
     if absences.is_empty() {
         doc.line("Nothing that anybody noticed.");
     } else {
-        doc.items(absences.into_iter().map(|(what, n)| format!("{n} {what}")));
+        doc.items(absences.into_iter().map(|(what, n)| format!("{what}: {n}")));
     }
     doc.heading(2, "Key findings");
     let key: Vec<&StoredFinding> = state.findings.iter().filter(|stored| is_key(stored)).collect();

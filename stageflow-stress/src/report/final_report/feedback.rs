@@ -12,6 +12,14 @@ use super::NOT_RECORDED;
 pub fn developer_experience(doc: &mut Doc, facts: &Facts<'_>) {
     let state = facts.state;
     doc.heading(2, "6 Developer experience");
+    if state
+        .tests
+        .iter()
+        .all(|test| test.dx_scores.is_empty() && test.dx_times.is_empty() && test.documentation.is_empty())
+    {
+        doc.line(NOT_RECORDED);
+        return;
+    }
     doc.heading(3, "6.1 Scores");
     match dx::overall(state) {
         None => doc.line(NOT_RECORDED),
@@ -57,6 +65,12 @@ pub fn developer_experience(doc: &mut Doc, facts: &Facts<'_>) {
 
 pub fn recommendations(doc: &mut Doc, facts: &Facts<'_>) {
     doc.heading(2, "7 Recommendations");
+    if facts.state.findings.iter().all(|stored| stored.finding.recommendation.summary.is_none())
+        && dx::improvements(facts.state).next().is_none()
+    {
+        doc.line(NOT_RECORDED);
+        return;
+    }
     for (heading, severities, priority) in [
         ("7.1 Now (P0)", &[Severity::Critical, Severity::High][..], "P0"),
         ("7.2 Next (P1)", &[Severity::Medium], "P1"),
@@ -73,7 +87,12 @@ pub fn recommendations(doc: &mut Doc, facts: &Facts<'_>) {
                 Some(Inline::default().strong(&stored.id).text(format!(" {summary}")))
             });
         let of_ledger = dx::improvements(facts.state)
-            .filter(|entry| dx::field(entry, "priority").eq_ignore_ascii_case(priority))
+            .filter(|entry| {
+                let stated = dx::field(entry, "priority");
+                // An entry without a priority of ours would appear nowhere: it comes last.
+                let known = ["P0", "P1", "P2"].into_iter().find(|known| known.eq_ignore_ascii_case(stated));
+                known.unwrap_or("P2") == priority
+            })
             .map(|entry| Inline::from(dx::field(entry, "title")));
         let all: Vec<Inline> = of_findings.chain(of_ledger).collect();
         if all.is_empty() {
@@ -87,6 +106,10 @@ pub fn recommendations(doc: &mut Doc, facts: &Facts<'_>) {
 pub fn framework(doc: &mut Doc, facts: &Facts<'_>) {
     let state = facts.state;
     doc.heading(2, "8 Framework feedback");
+    if state.findings.is_empty() && state.ledger.is_empty() {
+        doc.line(NOT_RECORDED);
+        return;
+    }
     doc.heading(3, "8.1 Strengths");
     let of_ledger = dx::ledger(state, Ledger::Strengths).map(|entry| -> [Inline; 4] {
         ["title", "component", "evidence", "impact"].map(|key| dx::field(entry, key).into())

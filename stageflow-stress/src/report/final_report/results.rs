@@ -270,8 +270,10 @@ fn logs(doc: &mut Doc, facts: &Facts<'_>) {
                 start.name.as_str().into(),
                 end.map_or_else(unknown, |end| end.log.records.to_string().into()),
                 end.map_or_else(unknown, |end| end.log.lost.to_string().into()),
-                log.and_then(|log| log.parsed_percent)
-                    .map_or_else(unknown, |percent| format!("{percent:.2} %").into()),
+                log.map_or_else(unknown, |log| match log.parsed_percent {
+                    Some(percent) => format!("{percent:.2} %").into(),
+                    None => "no lines".into(),
+                }),
                 log.map_or_else(unknown, |log| log.errors.unexpected.to_string().into()),
                 log.map_or_else(unknown, |log| {
                     let ids: Vec<&str> = log

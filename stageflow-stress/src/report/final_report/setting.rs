@@ -10,6 +10,13 @@ use super::NOT_RECORDED;
 pub fn research(doc: &mut Doc, facts: &Facts<'_>) {
     let tests = &facts.state.tests;
     doc.heading(2, "1 Research");
+    if tests
+        .iter()
+        .all(|test| test.notes.is_empty() && test.hypotheses.is_empty() && test.citations.is_empty())
+    {
+        doc.line(NOT_RECORDED);
+        return;
+    }
     for (heading, topic) in [
         ("1.1 Industry context", Topic::Industry),
         ("1.2 Technical context", Topic::Technical),
@@ -61,7 +68,7 @@ pub fn research(doc: &mut Doc, facts: &Facts<'_>) {
 
 pub fn environment(doc: &mut Doc, facts: &Facts<'_>) {
     doc.heading(2, "2 Environment simulation");
-    for (heading, fact) in [
+    let sections = [
         ("2.1 Industry", Fact::Industry),
         ("2.2 Persona", Fact::Persona),
         ("2.3 Deployment mode", Fact::DeploymentMode),
@@ -69,7 +76,12 @@ pub fn environment(doc: &mut Doc, facts: &Facts<'_>) {
         ("2.5 Mocked services", Fact::MockedService),
         ("2.6 Parameters", Fact::Parameter),
         ("2.7 Success criteria", Fact::SuccessCriterion),
-    ] {
+    ];
+    if sections.iter().all(|(_, fact)| settings(facts.state, *fact).is_empty()) {
+        doc.line(NOT_RECORDED);
+        return;
+    }
+    for (heading, fact) in sections {
         doc.heading(3, heading);
         let values = settings(facts.state, fact);
         if values.is_empty() {
@@ -82,6 +94,10 @@ pub fn environment(doc: &mut Doc, facts: &Facts<'_>) {
 
 pub fn pipelines(doc: &mut Doc, facts: &Facts<'_>) {
     doc.heading(2, "3 Pipelines");
+    if facts.state.tests.is_empty() {
+        doc.line(NOT_RECORDED);
+        return;
+    }
     let kinds = PipelineKind::ALL.iter().map(|kind| Some(*kind)).chain([None]);
     for (n, kind) in kinds.enumerate() {
         let name = kind.map_or("of no kind", PipelineKind::as_str);
