@@ -13,15 +13,15 @@ pub mod engine;
 pub mod fault;
 pub mod finding;
 mod journal;
-#[cfg_attr(not(test), allow(dead_code))]
+#[cfg_attr(not(test), allow(dead_code, unused_imports))]
 mod log;
-#[cfg_attr(not(test), allow(dead_code))]
+#[cfg_attr(not(test), allow(dead_code, unused_imports))]
 mod markdown;
 mod outcome;
 pub mod prelude;
 pub mod probe;
 mod registry;
-#[cfg_attr(not(test), allow(dead_code))]
+#[cfg_attr(not(test), allow(dead_code, unused_imports))]
 mod report;
 pub mod roadmap;
 mod run;
