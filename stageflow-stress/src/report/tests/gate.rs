@@ -84,7 +84,7 @@ fn everything_that_is_not_known_is_a_concern() {
     assert_eq!(concern(|state| state.unreadable_lines = 2), "2 unreadable journal lines");
     assert_eq!(
         concern(|state| state.losses = vec![Loss { what: "record".into(), count: 1, why: "x".into() }]),
-        "1 other loss"
+        "1 recorded loss"
     );
     // A lossy log makes detectors inconclusive first.
     assert_eq!(
