@@ -1,11 +1,24 @@
 //! Findings: what was found, under one identity for as long as it lives.
 
+mod document;
+mod fingerprint;
+mod ids;
+mod known;
+mod mask;
 mod model;
+mod registry;
+mod suggest;
 
+pub use document::{Document, DocumentError, DocumentFinding, DocumentMetadata, Word};
+pub use fingerprint::{fingerprint, is_fingerprint};
+pub use ids::{AnyId, EntryId, FindingId, IdError, LedgerId};
+pub use known::{KNOWN_FILE, KnownError, KnownFinding, KnownFindings, KnownProblem, paste_block};
+pub use mask::{MASK, mask};
 pub use model::{
-    Attachment, Classification, Effort, EvidenceItem, Finding, FindingType, Frequency, Impact,
-    Recommendation, Reproduction, RiskLevel,
+    Attachment, Classification, Counted, Effort, EvidenceItem, Finding, FindingStatus, FindingType,
+    Frequency, Impact, Recommendation, Reproduction, RiskLevel,
 };
+pub use registry::{LoadedRegistry, REGISTRY_FILE, Registered, Registry, RegistryError};
 
 /// Findings that an observer makes.
 #[derive(Debug, Default)]

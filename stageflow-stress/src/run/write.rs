@@ -1,0 +1,83 @@
+//! Writing the files of a run folder from its journals.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::files::{locked, write_atomically};
+use super::fold::read_state;
+use super::state::RunState;
+use crate::finding::{REGISTRY_FILE, Registry, document, ledger};
+use crate::report;
+
+/// Why the files of a run folder could not be written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FoldError {
+    /// The folder cannot be read or written.
+    #[error("{path}: {source}", path = path.display())]
+    Io {
+        /// The run folder or the file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// Makes every file of a run folder anew from its journals, and returns how many tests it has.
+///
+/// For folders whose process was killed before it could write them. What was recorded is there; a test that started and
+/// never ended becomes `crashed`, with a finding. Safe to repeat, and safe beside processes that still write.
+///
+/// ```no_run
+/// let tests = stageflow_stress::run::recover("runs/DAG-005/run-2026-01-14-001")?;
+/// println!("{tests} tests recovered");
+/// # Ok::<(), stageflow_stress::run::FoldError>(())
+/// ```
+///
+/// # Errors
+/// If the folder is not a run folder, or cannot be read or written.
+pub fn recover(dir: impl AsRef<Path>) -> Result<usize, FoldError> {
+    write_folder(dir.as_ref()).map(|state| state.tests.len())
+}
+
+/// Folds the journals and writes the files, under the locks of the run and of its entry.
+pub fn write_folder(dir: &Path) -> Result<RunState, FoldError> {
+    let failed = |source| FoldError::Io { path: dir.to_owned(), source };
+    locked(&dir.join(".stageflow/lock"), || {
+        let mut state = read_state(dir)?;
+        give_ids(&mut state)?;
+        let (status, reason) = report::status(&state);
+        let mut files = report::render(&state);
+        files.push(("findings.json".to_owned(), document::render(&state, status, &reason)));
+        files.extend(ledger::render(&state));
+        for (relative, content) in files {
+            write_atomically(&dir.join(relative), &content)?;
+        }
+        Ok(state)
+    })
+    .map_err(failed)
+}
+
+/// Gives every finding its id. Ids belong to the entry, not to the run, so this holds the entry's lock.
+fn give_ids(state: &mut RunState) -> io::Result<()> {
+    let entry_dir = state.dir.parent().ok_or_else(|| io::Error::other("a run folder lies in its entry's folder"))?;
+    let path = entry_dir.join(REGISTRY_FILE);
+    locked(&entry_dir.join(".lock"), || {
+        let loaded = Registry::load(&path).map_err(io::Error::other)?;
+        if let Some(message) = loaded.message {
+            eprintln!("stageflow-stress: {message}");
+        }
+        let mut registry = loaded.registry;
+        // The order in which ids are given must not depend on who folds.
+        state.findings.sort_by(|left, right| (&left.created_at, &left.fingerprint).cmp(&(&right.created_at, &right.fingerprint)));
+        for stored in &mut state.findings {
+            let known = stored.known.as_ref().and_then(|known| known.id.as_deref());
+            stored.id = registry.assign(&stored.fingerprint, stored.finding.kind, known, &state.info.run_id);
+        }
+        state.findings.sort_by(|left, right| {
+            right.finding.severity.cmp(&left.finding.severity).then_with(|| left.id.cmp(&right.id))
+        });
+        let text = registry.to_json();
+        write_atomically(&path, &text)
+    })
+}
