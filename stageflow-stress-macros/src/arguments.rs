@@ -101,9 +101,9 @@ impl Arguments {
         self.given.iter().find(|given| *given == name)
     }
 
-    /// Whether an entry was given and its own mistake is reported already.
-    pub(crate) fn entry_is_broken(&self) -> bool {
-        self.broken_entry
+    /// Whether an entry was given, even if it could not be read.
+    pub(crate) fn has_entry(&self) -> bool {
+        self.entry.is_some() || self.broken_entry
     }
 
     /// The names as written, in order.

@@ -88,14 +88,17 @@ fn form(
     function: &Function,
     errors: &mut Errors,
 ) -> Form {
+    if (attribute == Attribute::RoadmapTest || stacked) && !arguments.has_entry() {
+        let problem = "expected the id of a roadmap entry, such as `#[roadmap_test(\"DAG-005\")]`";
+        errors.push(syn::Error::new(Span::call_site(), problem));
+    }
     if attribute == Attribute::RoadmapTest && !stacked {
         return Form::RoadmapTest;
     }
     let types = function.argument_types();
     let inputs = &function.sig.inputs;
-    let has_entry = arguments.entry.is_some() || arguments.entry_is_broken();
     let judges = types.len() == 2 || (types.len() == 1 && type_hint(types[0]).as_deref() == Some("Evidence"));
-    match (stacked || has_entry, &arguments.after) {
+    match (stacked || arguments.has_entry(), &arguments.after) {
         (true, Some(after)) => {
             errors.at(after, "an observer has no entry of its own; remove the entry, or `after`");
             if judges { Form::Observer } else { Form::Scenario }

@@ -1,12 +1,12 @@
 //! `#[derive(Auditable)]`: state that a probe can snapshot.
 
 use proc_macro2::{Span, TokenStream};
-use quote::{quote, quote_spanned};
+use quote::quote;
 use syn::ext::IdentExt;
-use syn::spanned::Spanned;
 use syn::{Data, DeriveInput, Field, Fields, GenericParam, Ident, Path};
 
 use crate::errors::Errors;
+use crate::function::call_at;
 use crate::nearest::nearest;
 
 /// What `#[audit(..)]` says.
@@ -97,7 +97,7 @@ fn fields(fields: &Fields, probe: &TokenStream, errors: &mut Errors) -> (TokenSt
         if audit.skip {
             continue;
         }
-        let mut value = quote_spanned!(field.ty.span()=> #probe::Auditable::snapshot(#binding));
+        let mut value = call_at(&field.ty, quote!(#probe::Auditable), "snapshot", &binding);
         if audit.sensitive {
             value = quote!(#probe::AuditValue::hidden(&#value));
         }

@@ -1,7 +1,7 @@
 //! The annotated function. Its body stays as it was written and is never parsed.
 
 use proc_macro2::{Delimiter, Ident, Span, TokenStream, TokenTree};
-use quote::{ToTokens, quote};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream};
 use syn::{FnArg, GenericParam, ReturnType, Safety, Signature, Type, Visibility};
@@ -245,4 +245,20 @@ pub(crate) fn ends(tokens: impl ToTokens) -> (Span, Span) {
     let mut spans = tokens.to_token_stream().into_iter().map(|token| token.span());
     let first = spans.next().unwrap_or_else(Span::call_site);
     (first, spans.last().unwrap_or(first))
+}
+
+/// `path::function(argument)`, shown where `ty` is. The tokens stay generated ones, for which the compiler suggests no
+/// edits.
+pub(crate) fn call_at(ty: &Type, path: TokenStream, function: &str, argument: &Ident) -> TokenStream {
+    let (first, last) = ends(ty);
+    let path = path.into_iter().map(|mut token| {
+        token.set_span(token.span().located_at(first));
+        token
+    });
+    let path: TokenStream = path.collect();
+    let last = Span::call_site().located_at(last);
+    let function = Ident::new(function, last);
+    let argument = Ident::new(&argument.to_string(), argument.span().located_at(last));
+    let call = quote_spanned!(last=> ::#function(#argument));
+    quote!(#path #call)
 }

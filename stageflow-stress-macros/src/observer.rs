@@ -1,12 +1,12 @@
 //! An observer: no test, a function that runs after tests over what they recorded.
 
-use proc_macro2::{Ident, TokenStream};
-use quote::{quote, quote_spanned};
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{format_ident, quote};
 use syn::{LitStr, Type};
 
 use crate::arguments::Arguments;
 use crate::errors::Errors;
-use crate::function::{Function, ends};
+use crate::function::{Function, call_at};
 use crate::krate::Krate;
 use crate::roadmap::{Catalogue, id};
 
@@ -34,12 +34,14 @@ pub(crate) fn expand(
     let name = function.plain_name();
     let line = function.line();
     let after = arguments.after.as_ref().map_or_else(|| "*".to_owned(), LitStr::value);
-    let argument = |name: &str, ty: &Type| {
-        let (first, last) = ends(ty);
-        let name = Ident::new(name, proc_macro2::Span::mixed_site().located_at(last));
-        quote_spanned!(first=> #name)
+    let argument = |name: &str, role: &str, ty: &Type| {
+        let name = Ident::new(name, Span::mixed_site());
+        let role = format_ident!("{role}");
+        let call = call_at(ty, quote!(#private::#role), "from_handle", &name);
+        (name, call)
     };
-    let (evidence, findings) = (argument("evidence", evidence), argument("findings", findings));
+    let (evidence, evidence_argument) = argument("evidence", "EvidenceArgument", evidence);
+    let (findings, findings_argument) = argument("findings", "FindingsArgument", findings);
     let tracking = catalogue.tracking();
     quote! {
         #outside
@@ -53,7 +55,7 @@ pub(crate) fn expand(
                 file: ::core::file!(),
                 line: #line,
                 after: #after,
-                body: |#evidence, #findings| super::#module(#evidence, #findings),
+                body: |#evidence, #findings| super::#module(#evidence_argument, #findings_argument),
             };
             #private::inventory::submit! { #private::RegisteredObserver(&OBSERVER) }
         }

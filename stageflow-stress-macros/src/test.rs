@@ -7,7 +7,7 @@ use syn::{Expr, ExprLit, Lit};
 use crate::arguments::Arguments;
 use crate::attribute::Form;
 use crate::errors::Errors;
-use crate::function::{Function, Taken, ends};
+use crate::function::{Function, Taken, call_at, ends};
 use crate::krate::Krate;
 use crate::options::Flavor;
 use crate::roadmap::{Catalogue, Found};
@@ -21,7 +21,7 @@ pub(crate) fn expand(
     catalogue: &Catalogue,
     errors: &mut Errors,
 ) -> TokenStream {
-    check_arguments(form, function, errors);
+    check_arguments(form, function, arguments, errors);
     check_runtime(function, arguments, errors);
     let Some((id, found)) = entry(form, arguments, catalogue, errors) else { return TokenStream::new() };
     if !errors.is_empty() {
@@ -48,6 +48,8 @@ pub(crate) fn expand(
         #(#conditions)*
         #[doc(hidden)]
         fn #golden(name: #text, content: #text) {
+            // insta's macro writes these without a path, and the user's module may call something else so.
+            use ::core::{option::Option::Some, primitive::str};
             #golden_macro::insta::assert_snapshot!(name, content);
         }
         #(#shared)*
@@ -67,13 +69,7 @@ fn entry<'a>(
     catalogue: &'a Catalogue,
     errors: &mut Errors,
 ) -> Option<(String, Found<'a>)> {
-    let Some((literal, _)) = &arguments.entry else {
-        if form == Form::RoadmapTest && !arguments.entry_is_broken() {
-            let problem = "expected the id of a roadmap entry, such as `#[roadmap_test(\"DAG-005\")]`";
-            errors.push(syn::Error::new(Span::call_site(), problem));
-        }
-        return None;
-    };
+    let (literal, _) = arguments.entry.as_ref()?;
     for problem in catalogue.problems() {
         errors.at(literal, problem);
     }
@@ -93,15 +89,20 @@ fn entry<'a>(
     Some((id, found?))
 }
 
-fn check_arguments(form: Form, function: &Function, errors: &mut Errors) {
+fn check_arguments(form: Form, function: &Function, arguments: &Arguments, errors: &mut Errors) {
     if function.is_method() {
         return;
     }
     let inputs = &function.sig.inputs;
     match (form, inputs.len()) {
-        (Form::RoadmapTest, 0 | 1) | (Form::Scenario, 1 | 2) => {}
+        // Two arguments are those of an observer, and reported as such.
+        (Form::RoadmapTest, 0 | 1) | (Form::Scenario | Form::Observer, 1 | 2) => {}
         (Form::RoadmapTest, _) => {
             errors.at(inputs, "a roadmap test takes at most one argument, `&TestContext`")
+        }
+        // Without an entry it is not even clear that a scenario was meant, which is reported.
+        (_, 0) if arguments.has_entry() => {
+            errors.at(function.name(), "a scenario probe takes one argument, `&Probe`");
         }
         (_, 0) => {}
         _ => errors.at(inputs, "a scenario probe takes one argument, `&Probe`"),
@@ -218,20 +219,15 @@ fn body(form: Form, function: &Function, private: &TokenStream) -> TokenStream {
         Some(ty) => ends(ty),
         None => ends(function.name()),
     };
-    let name = Ident::new(&function.name().to_string(), function.name().span().located_at(first));
+    let mut name = function.name().clone();
+    name.set_span(name.span().located_at(first));
     let argument = match form {
         Form::Scenario => quote!(ProbeArgument),
         _ => quote!(TestArgument),
     };
     // Local names resolve where they are introduced, whatever macro the types come from.
     let handle = Ident::new("handle", Span::mixed_site());
-    let argument = types.first().map(|ty| {
-        let (first, last) = ends(ty);
-        let handle = Ident::new("handle", Span::mixed_site().located_at(last));
-        let path = quote_spanned!(first=> #private::#argument::from_handle);
-        let call = quote_spanned!(last=> (#handle));
-        quote!(#path #call)
-    });
+    let argument = types.first().map(|ty| call_at(ty, quote!(#private::#argument), "from_handle", &handle));
     let path = quote_spanned!(first=> super::#name);
     let mut call = quote_spanned!(last=> (#argument));
     call = quote!(#path #call);

@@ -15,7 +15,8 @@ pub use crate::roadmap::{Comparison, Entry, Target, Unit};
 pub use crate::runtime::libtest;
 
 use crate::context::TestContext;
-use crate::probe::Probe;
+use crate::finding::Findings;
+use crate::probe::{Evidence, Probe};
 
 /// What the argument of a roadmap test is made of.
 #[diagnostic::on_unimplemented(
@@ -47,6 +48,38 @@ pub trait ProbeArgument<'a> {
 
 impl<'a> ProbeArgument<'a> for &'a Probe {
     fn from_handle(handle: &'a Probe) -> Self {
+        handle
+    }
+}
+
+/// What the first argument of an observer is made of.
+#[diagnostic::on_unimplemented(
+    message = "the first argument of an observer cannot be `{Self}`",
+    label = "take `&Evidence`"
+)]
+pub trait EvidenceArgument<'a> {
+    /// Hands the evidence over.
+    fn from_handle(handle: &'a Evidence) -> Self;
+}
+
+impl<'a> EvidenceArgument<'a> for &'a Evidence {
+    fn from_handle(handle: &'a Evidence) -> Self {
+        handle
+    }
+}
+
+/// What the second argument of an observer is made of.
+#[diagnostic::on_unimplemented(
+    message = "the second argument of an observer cannot be `{Self}`",
+    label = "take `&mut Findings`"
+)]
+pub trait FindingsArgument<'a> {
+    /// Hands the findings over.
+    fn from_handle(handle: &'a mut Findings) -> Self;
+}
+
+impl<'a> FindingsArgument<'a> for &'a mut Findings {
+    fn from_handle(handle: &'a mut Findings) -> Self {
         handle
     }
 }

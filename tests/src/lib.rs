@@ -26,7 +26,10 @@ static BUILD: Mutex<()> = Mutex::new(());
 impl Project {
     /// A crate called `name` with the given files, such as `("tests/it.rs", "…")`. An empty `src/lib.rs` is added.
     pub fn new(name: &str, files: &[(&str, &str)]) -> Project {
-        let directory = tempfile::tempdir().expect("a temporary directory");
+        // Below the target directory, so that `cargo clean` takes away what a test that was ended left behind.
+        let parent = target_directory().join("projects");
+        fs::create_dir_all(&parent).expect("a directory");
+        let directory = tempfile::tempdir_in(parent).expect("a temporary directory");
         let root = directory.path();
         let manifest = format!(
             "[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n[workspace]\n\n[dev-dependencies]\n\
@@ -77,6 +80,15 @@ impl Project {
     pub fn test(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Ran {
         self.build();
         let mut all = vec!["test", "--no-fail-fast"];
+        all.extend(arguments);
+        let output = self.cargo(&all).envs(variables.iter().copied()).output().expect("cargo runs");
+        Ran::new(output)
+    }
+
+    /// Runs `cargo nextest run` with arguments and variables.
+    pub fn nextest(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Ran {
+        self.build();
+        let mut all = vec!["nextest", "run", "--no-fail-fast"];
         all.extend(arguments);
         let output = self.cargo(&all).envs(variables.iter().copied()).output().expect("cargo runs");
         Ran::new(output)
@@ -157,6 +169,25 @@ pub fn clean(command: &mut Command) {
 pub fn target_directory() -> PathBuf {
     let base = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| repository().join("target"), PathBuf::from);
     base.join("downstream")
+}
+
+/// Whether a tool that not every machine has can be used: `cargo nextest`, `python3`.
+///
+/// Where it is missing, the test says so and ends; where `STAGEFLOW_TESTS_REQUIRE` names it, as in continuous
+/// integration, its absence is a failure.
+pub fn have(tool: &str, probe: &[&str]) -> bool {
+    let found = Command::new(probe[0])
+        .args(&probe[1..])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success());
+    if !found {
+        let required = std::env::var("STAGEFLOW_TESTS_REQUIRE").unwrap_or_default();
+        assert!(!required.split(',').any(|name| name == tool), "{tool} is required here and was not found");
+        eprintln!("skipped: {tool} is not installed");
+    }
+    found
 }
 
 /// Parses a JSON file.

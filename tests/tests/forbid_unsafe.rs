@@ -9,6 +9,7 @@ use stageflow_stress::prelude::*;
 fn plain() {}
 
 /// Every argument at once, asynchronous, public.
+#[ignore = "compiled, not run"]
 #[roadmap_test(
     "DAG-006",
     category = Scalability,
@@ -38,6 +39,7 @@ pub async fn everything(cx: &TestContext) -> Outcome {
 }
 
 /// A scenario.
+#[ignore = "compiled, not run"]
 #[silent_failure_probe("WORK-002", patterns(PartialState))]
 async fn scenario(probe: &Probe) -> Outcome {
     let _ = probe;
@@ -45,6 +47,7 @@ async fn scenario(probe: &Probe) -> Outcome {
 }
 
 /// A scenario whose entry comes from above.
+#[ignore = "compiled, not run"]
 #[roadmap_test("WORK-010", tags = "undo")]
 #[silent_failure_probe]
 fn stacked(probe: &Probe) {
@@ -52,6 +55,7 @@ fn stacked(probe: &Probe) {
 }
 
 /// The same, the other way round.
+#[ignore = "compiled, not run"]
 #[silent_failure_probe(patterns(AsyncFailure, LossyConversion))]
 #[roadmap_test("WORK-010")]
 fn stacked_the_other_way(probe: &Probe) -> Result<(), String> {
