@@ -181,7 +181,7 @@ pub fn is_invisible(c: char) -> bool {
 fn visible(out: &mut String, text: &str) {
     for c in text.chars() {
         if is_invisible(c) {
-            let _ = write!(out, "\\u{{{:x}}}", u32::from(c));
+            let _ = write!(out, "\\u{:04x}", u32::from(c));
         } else {
             out.push(c);
         }
@@ -215,13 +215,20 @@ fn escape(out: &mut String, text: &str) {
         }
         let at_start = previous.is_none();
         let escaped = match c {
-            '\\' | '`' | '*' | '[' | ']' | '<' | '>' | '|' | '#' | '~' | '&' | '$' => true,
+            '\\' | '`' | '*' | '[' | ']' | '<' | '>' | '|' | '#' | '~' | '&' | '$' | '^' => true,
             '-' | '+' | '=' | ':' => at_start,
-            '.' | ')' => out.chars().all(|seen| seen.is_ascii_digit()) && !out.is_empty(),
+            // A number with a dot or a parenthesis begins a list only if white space or nothing follows.
+            '.' | ')' => {
+                chars.peek().is_none_or(|next| next.is_whitespace())
+                    && !out.is_empty()
+                    && out.bytes().all(|seen| seen.is_ascii_digit())
+            }
+            // Some readers take braces at the end of a heading for its attributes.
+            '}' => chars.peek().is_none(),
             _ => false,
         };
         if is_invisible(c) {
-            let _ = write!(out, "\\\\u{{{:x}}}", u32::from(c));
+            let _ = write!(out, "\\\\u{:04x}", u32::from(c));
         } else {
             if escaped {
                 out.push('\\');
