@@ -4,6 +4,8 @@
 //! spawned tasks and from threads: [`TestContext::handle`] gives a clone that can be moved there.
 
 mod checks;
+#[cfg(feature = "worker")]
+mod child;
 mod inner;
 mod notes;
 mod work;
@@ -90,7 +92,10 @@ impl TestContext {
 
 impl std::fmt::Debug for TestContext {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("TestContext").field("entry", &self.inner.entry.id).field("test", &self.inner.start.name).finish()
+        f.debug_struct("TestContext")
+            .field("entry", &self.inner.entry.id)
+            .field("test", &self.inner.start.name)
+            .finish()
     }
 }
 
