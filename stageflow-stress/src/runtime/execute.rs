@@ -114,7 +114,10 @@ fn runtime(cx: &TestContext) -> std::io::Result<Runtime> {
         }
     };
     let active = cx.inner.active.clone();
-    builder.enable_all().thread_name("stageflow-worker").on_thread_start(move || capture::tag_thread(&active));
+    builder
+        .enable_all()
+        .thread_name("stageflow-worker")
+        .on_thread_start(move || capture::tag_thread(&active));
     if options.start_paused {
         builder.start_paused(true);
     }
