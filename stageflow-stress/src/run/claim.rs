@@ -159,7 +159,8 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let runs = directory.path();
         let mut claimed: Vec<String> = std::thread::scope(|scope| {
-            let threads: Vec<_> = (0..8).map(|_| scope.spawn(|| next_folder(runs, "DAG-005").unwrap().1)).collect();
+            let threads: Vec<_> =
+                (0..8).map(|_| scope.spawn(|| next_folder(runs, "DAG-005").unwrap().1)).collect();
             threads.into_iter().map(|thread| thread.join().unwrap()).collect()
         });
         claimed.sort();

@@ -118,7 +118,8 @@ fn count_files(directory: &Path) -> usize {
 
 /// Gives every finding its id. Ids belong to the entry, not to the run, so this holds the entry's lock.
 fn give_ids(state: &mut RunState) -> io::Result<()> {
-    let entry_dir = state.dir.parent().ok_or_else(|| io::Error::other("a run folder lies in its entry's folder"))?;
+    let entry_dir =
+        state.dir.parent().ok_or_else(|| io::Error::other("a run folder lies in its entry's folder"))?;
     let path = entry_dir.join(REGISTRY_FILE);
     locked(&entry_dir.join(".lock"), || {
         let loaded = Registry::load(&path).map_err(io::Error::other)?;
@@ -127,7 +128,9 @@ fn give_ids(state: &mut RunState) -> io::Result<()> {
         }
         let mut registry = loaded.registry;
         // The order in which ids are given must not depend on who folds.
-        state.findings.sort_by(|left, right| (&left.created_at, &left.fingerprint).cmp(&(&right.created_at, &right.fingerprint)));
+        state.findings.sort_by(|left, right| {
+            (&left.created_at, &left.fingerprint).cmp(&(&right.created_at, &right.fingerprint))
+        });
         for stored in &mut state.findings {
             let known = stored.known.as_ref().and_then(|known| known.id.as_deref());
             stored.id = registry.assign(&stored.fingerprint, stored.finding.kind, known, &state.info.run_id);

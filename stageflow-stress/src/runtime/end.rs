@@ -58,7 +58,11 @@ pub fn give_up(inner: &Arc<Inner>, limit: Duration) {
         .severity(inner.severity().max(Severity::High))
         .rule("runtime.hang")
         .description(message.clone())
-        .evidence("deadline", "the body was still running", serde_json::json!({ "limit_ms": limit.as_millis() as u64 }));
+        .evidence(
+            "deadline",
+            "the body was still running",
+            serde_json::json!({ "limit_ms": limit.as_millis() as u64 }),
+        );
     close(inner, finding, &message);
     fold_all();
     std::process::exit(101);
@@ -73,11 +77,16 @@ extern "C" fn at_exit() {
             Err(TryLockError::WouldBlock) => Vec::new(),
         };
         for inner in &left_behind {
-            let message = format!("the process exited while `{}` was running; the tests after it did not run", inner.start.name);
+            let message = format!(
+                "the process exited while `{}` was running; the tests after it did not run",
+                inner.start.name
+            );
             let finding = Finding::new(FindingType::SilentFailure, "the process exited inside the test")
                 .severity(Severity::Critical)
                 .rule("runtime.exit_inside_test")
-                .description(format!("{message}. Without this check the runner would have reported success."));
+                .description(format!(
+                    "{message}. Without this check the runner would have reported success."
+                ));
             close(inner, finding, &message);
         }
         fold_all();

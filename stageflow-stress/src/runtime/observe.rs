@@ -109,7 +109,11 @@ fn evidence(inner: &Inner, session: &Session, outcome: &BodyOutcome, log: &str) 
                 level: record.level.map(Level::as_str).unwrap_or_default().to_owned(),
                 target: record.target.to_string(),
                 message: record.message.to_string(),
-                fields: record.fields.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect(),
+                fields: record
+                    .fields
+                    .iter()
+                    .map(|(key, value)| (key.to_string(), value.to_string()))
+                    .collect(),
             })
             .collect(),
         partial: session.partial(),
@@ -120,7 +124,8 @@ fn evidence(inner: &Inner, session: &Session, outcome: &BodyOutcome, log: &str) 
 fn run_observer(inner: &Inner, observer: &ObserverDef, evidence: &Evidence) {
     let name = observer.module_path.split_once("::").map_or(observer.module_path, |(_, path)| path);
     let mut findings = Findings::default();
-    let panicked = quietly(|| (observer.body)(evidence, &mut findings)).err().map(|payload| payload_text(&*payload));
+    let panicked =
+        quietly(|| (observer.body)(evidence, &mut findings)).err().map(|payload| payload_text(&*payload));
     if let Some(message) = &panicked {
         let finding = Finding::new(FindingType::Reliability, "an observer panicked")
             .severity(inner.severity())

@@ -16,7 +16,11 @@ pub struct Watchdog {
 
 impl Watchdog {
     /// Calls `ask` when the deadline passes, and `end` if the watch still goes on some seconds later.
-    pub fn start(deadline: Duration, ask: impl FnOnce() + Send + 'static, end: impl FnOnce() + Send + 'static) -> Watchdog {
+    pub fn start(
+        deadline: Duration,
+        ask: impl FnOnce() + Send + 'static,
+        end: impl FnOnce() + Send + 'static,
+    ) -> Watchdog {
         let done = Arc::new((Mutex::new(false), Condvar::new()));
         let watched = done.clone();
         let thread = thread::Builder::new()
@@ -44,7 +48,9 @@ fn wait(done: &(Mutex<bool>, Condvar), time: Duration) -> bool {
     let started = Instant::now();
     let mut guard = over.lock().unwrap_or_else(PoisonError::into_inner);
     while !*guard {
-        let Some(left) = time.checked_sub(started.elapsed()).filter(|left| !left.is_zero()) else { return false };
+        let Some(left) = time.checked_sub(started.elapsed()).filter(|left| !left.is_zero()) else {
+            return false;
+        };
         guard = changed.wait_timeout(guard, left).unwrap_or_else(PoisonError::into_inner).0;
     }
     true
@@ -80,7 +86,11 @@ mod tests {
     #[test]
     fn a_test_that_is_late_is_asked_first() {
         let (send, receive) = std::sync::mpsc::channel();
-        let watchdog = Watchdog::start(Duration::ZERO, move || send.send(()).unwrap(), || unreachable!("it ended in time"));
+        let watchdog = Watchdog::start(
+            Duration::ZERO,
+            move || send.send(()).unwrap(),
+            || unreachable!("it ended in time"),
+        );
         receive.recv().unwrap();
         drop(watchdog);
     }

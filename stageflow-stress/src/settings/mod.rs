@@ -193,7 +193,10 @@ mod tests {
     #[test]
     fn a_runs_directory_outside_the_workspace_must_be_absolute() {
         let error = checked_dir("runs", "../runs", Path::new("/w")).unwrap_err().to_string();
-        assert_eq!(error, "runs is `../runs`; write an absolute path, or a path below the workspace root without `..`");
+        assert_eq!(
+            error,
+            "runs is `../runs`; write an absolute path, or a path below the workspace root without `..`"
+        );
         assert_eq!(checked_dir("runs", "/elsewhere", Path::new("/w")).unwrap(), Path::new("/elsewhere"));
         assert_eq!(checked_dir("runs", "out/runs", Path::new("/w")).unwrap(), Path::new("/w/out/runs"));
     }
