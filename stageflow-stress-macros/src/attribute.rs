@@ -31,8 +31,19 @@ impl Form {
     }
 }
 
-/// Expands `attribute` on `item`. The item survives every mistake, so that nothing else is reported because of it.
+/// Expands `attribute` on `item`.
 pub(crate) fn expand(attribute: Attribute, tokens: TokenStream, item: TokenStream) -> TokenStream {
+    expand_with(&Catalogue::current(), attribute, tokens, item)
+}
+
+/// Expands with the entries of `catalogue`. The item survives every mistake, so that nothing else is reported because
+/// of it.
+fn expand_with(
+    catalogue: &Catalogue,
+    attribute: Attribute,
+    tokens: TokenStream,
+    item: TokenStream,
+) -> TokenStream {
     let mut errors = Errors::default();
     let mut function = match syn::parse2::<Function>(item.clone()) {
         Ok(function) => function,
@@ -48,10 +59,9 @@ pub(crate) fn expand(attribute: Attribute, tokens: TokenStream, item: TokenStrea
     let form = form(attribute, stacked, &arguments, &function, &mut errors);
     let named = if stacked { Attribute::RoadmapTest } else { attribute };
     function.check(form.noun(), named, &taken, &mut errors);
-    let catalogue = Catalogue::current();
     let expansion = match form {
-        Form::Observer => observer::expand(&function, &arguments, &catalogue, &mut errors),
-        form => test::expand(form, &function, &arguments, &taken, &catalogue, &mut errors),
+        Form::Observer => observer::expand(&function, &arguments, catalogue, &mut errors),
+        form => test::expand(form, &function, &arguments, &taken, catalogue, &mut errors),
     };
     if errors.is_empty() {
         return quote!(#function #expansion);
@@ -128,3 +138,6 @@ fn form(
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

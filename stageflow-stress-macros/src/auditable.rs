@@ -162,3 +162,22 @@ fn unknown(word: &str, known: &[&'static str]) -> String {
         (None, known) => format!("unknown argument `{word}`; expected one of {}", crate::words::list(known)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_of_every_shape() {
+        let item = quote! {
+            enum State<T> where T: Clone {
+                Empty,
+                One(u8),
+                Pair(u8, #[audit(sensitive)] String),
+                Named { id: u64, #[audit(skip)] cache: Cache, value: T },
+            }
+        };
+        let file: syn::File = syn::parse2(expand(item)).unwrap();
+        insta::assert_snapshot!(prettyplease::unparse(&file));
+    }
+}

@@ -7,11 +7,10 @@ use std::fmt::Write as _;
 enum Piece {
     Text(String),
     Strong(String),
-    Code(String),
     Link { text: String, path: String },
 }
 
-/// A line of text, possibly with code and links in it. Strings become plain text: nothing in them is markup.
+/// A line of text, possibly with strong parts and links in it. Strings become plain text: nothing in them is markup.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Inline(Vec<Piece>);
 
@@ -40,19 +39,13 @@ impl Inline {
         self
     }
 
-    /// Adds code.
-    pub fn code(mut self, text: impl Into<String>) -> Self {
-        self.0.push(Piece::Code(text.into()));
-        self
-    }
-
     /// Adds a link to a file, by its path relative to the document.
     pub fn link(mut self, text: impl Into<String>, path: impl Into<String>) -> Self {
         self.0.push(Piece::Link { text: text.into(), path: path.into() });
         self
     }
 
-    fn render(&self, in_table: bool) -> String {
+    fn render(&self) -> String {
         let mut out = String::new();
         for piece in &self.0 {
             match piece {
@@ -64,9 +57,6 @@ impl Inline {
                     escape(&mut out, text.trim());
                     out.push_str("**");
                 }
-                // Within a table a bar ends the cell even inside code, so code becomes plain text there.
-                Piece::Code(text) if in_table => escape(&mut out, text),
-                Piece::Code(text) => code(&mut out, text),
                 Piece::Link { text, path } => {
                     out.push('[');
                     escape(&mut out, text);
@@ -95,7 +85,7 @@ impl Doc {
     /// A heading.
     pub fn heading(&mut self, level: usize, text: impl Into<Inline>) {
         self.gap();
-        let text = text.into().render(false);
+        let text = text.into().render();
         let _ = writeln!(
             self.0,
             "{} {}\n",
@@ -106,7 +96,7 @@ impl Doc {
 
     /// A paragraph.
     pub fn line(&mut self, text: impl Into<Inline>) {
-        let text = text.into().render(false);
+        let text = text.into().render();
         if !text.is_empty() {
             self.gap();
             let _ = writeln!(self.0, "{text}");
@@ -134,7 +124,7 @@ impl Doc {
             if n == 0 {
                 self.gap();
             }
-            let text = item.into().render(false);
+            let text = item.into().render();
             let _ = writeln!(self.0, "{}{}", mark(n), if text.is_empty() { "(empty)" } else { &text });
         }
     }
@@ -146,10 +136,10 @@ impl Doc {
         rows: impl IntoIterator<Item = [Inline; N]>,
     ) {
         self.gap();
-        let _ = writeln!(self.0, "| {} |", headings.map(|text| Inline::from(text).render(true)).join(" | "));
+        let _ = writeln!(self.0, "| {} |", headings.map(|text| Inline::from(text).render()).join(" | "));
         let _ = writeln!(self.0, "|{}", "---|".repeat(N));
         for row in rows {
-            let _ = writeln!(self.0, "| {} |", row.map(|cell| cell.render(true)).join(" | "));
+            let _ = writeln!(self.0, "| {} |", row.map(|cell| cell.render()).join(" | "));
         }
     }
 
@@ -237,18 +227,6 @@ fn escape(out: &mut String, text: &str) {
         }
         previous = Some(c);
     }
-}
-
-fn code(out: &mut String, text: &str) {
-    let mut shown = String::new();
-    visible(&mut shown, &text.split_whitespace().collect::<Vec<_>>().join(" "));
-    if shown.is_empty() {
-        return;
-    }
-    let longest = shown.split(|c| c != '`').map(str::len).max().unwrap_or(0);
-    let fence = "`".repeat(longest + 1);
-    let pad = if shown.starts_with('`') || shown.ends_with('`') { " " } else { "" };
-    let _ = write!(out, "{fence}{pad}{shown}{pad}{fence}");
 }
 
 fn href(out: &mut String, path: &str) {

@@ -10,8 +10,6 @@ use crate::log::format::Route;
 /// A test that is running, as far as capture needs to know it.
 #[derive(Debug)]
 pub struct Active {
-    /// Its path, for messages.
-    pub name: String,
     /// Its log.
     pub log: LogFile,
     /// The panics that were caught, in order.
@@ -34,15 +32,6 @@ pub fn register(test: &Arc<Active>) {
 /// Takes it away again.
 pub fn unregister(test: &Arc<Active>) {
     ACTIVE.write().unwrap_or_else(PoisonError::into_inner).retain(|active| !Arc::ptr_eq(active, test));
-}
-
-/// The tests that are running now. Never waits: for use at the end of the process.
-pub fn active_tests() -> Vec<Arc<Active>> {
-    match ACTIVE.try_read() {
-        Ok(active) => active.clone(),
-        Err(std::sync::TryLockError::Poisoned(active)) => active.into_inner().clone(),
-        Err(std::sync::TryLockError::WouldBlock) => Vec::new(),
-    }
 }
 
 /// The test that the current thread works for.

@@ -223,14 +223,14 @@ impl KnownFindings {
 }
 
 /// The block to paste into the file so that a finding is accepted. Its `why` is empty, which the reader refuses: a
-/// reason has to be written.
+/// reason has to be written. An empty id is left out: the finding then keeps the id that its runs gave it.
 #[must_use]
 pub fn paste_block(fingerprint: &str, id: &str, title: &str, severity: Severity) -> String {
+    let id = if id.is_empty() { String::new() } else { format!("id = {}\n", quote(id)) };
+    let (fingerprint, title) = (quote(fingerprint), quote(title));
     format!(
-        "[[known]]\nfingerprint = {}\nid = {}\ntitle = {}\nstatus = \"confirmed\"\nwhy = \"\"  # {severity}: say why it is accepted\n",
-        quote(fingerprint),
-        quote(id),
-        quote(title),
+        "[[known]]\nfingerprint = {fingerprint}\n{id}title = {title}\nstatus = \"confirmed\"\n\
+         why = \"\"  # {severity}: say why it is accepted\n"
     )
 }
 

@@ -183,6 +183,8 @@ fn the_pasted_block_needs_only_its_reason() {
         known.get(A).unwrap().title.as_deref(),
         Some("a \"quoted\" \\ title over ''' lines \u{1b} # é")
     );
+    let without_id = paste_block(A, "", "t", Severity::High).replace("why = \"\"", "why = \"w\"");
+    assert_eq!(KnownFindings::parse("f", &without_id).unwrap().get(A).unwrap().id, None);
     // Two blocks after each other are two findings.
     let second = paste_block(B, "DAG-005-BUG-002", "x", Severity::Low).replace("why = \"\"", "why = \"w\"");
     assert_eq!(KnownFindings::parse("f", &format!("{filled}{second}")).unwrap().iter().count(), 2);

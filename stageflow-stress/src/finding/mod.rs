@@ -1,14 +1,20 @@
 //! Findings: what was found, under one identity for as long as it lives.
 
-mod document;
+mod check;
+pub(crate) mod document;
 mod fingerprint;
 mod ids;
 mod known;
+pub(crate) mod ledger;
 mod mask;
 mod model;
 mod registry;
+#[cfg(test)]
+mod samples;
 mod suggest;
+mod time;
 
+pub use check::FindingError;
 pub use document::{Document, DocumentError, DocumentFinding, DocumentMetadata, Word};
 pub use fingerprint::{fingerprint, is_fingerprint};
 pub use ids::{AnyId, EntryId, FindingId, IdError, LedgerId};

@@ -41,6 +41,16 @@ pub enum RegistryError {
     },
 }
 
+impl From<RegistryError> for std::io::Error {
+    fn from(error: RegistryError) -> Self {
+        let kind = match &error {
+            RegistryError::Newer { .. } => std::io::ErrorKind::Unsupported,
+            RegistryError::Io { source, .. } => source.kind(),
+        };
+        std::io::Error::new(kind, error)
+    }
+}
+
 /// The ids of an entry's findings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -268,9 +278,9 @@ impl Registry {
 
     /// The content of the file.
     #[must_use]
-    pub fn to_json(&self) -> Vec<u8> {
-        let mut json = serde_json::to_vec_pretty(self).unwrap_or_default();
-        json.push(b'\n');
+    pub fn to_json(&self) -> String {
+        let mut json = serde_json::to_string_pretty(self).unwrap_or_default();
+        json.push('\n');
         json
     }
 }

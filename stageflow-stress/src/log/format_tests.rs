@@ -172,3 +172,22 @@ fn nothing_is_an_empty_log() {
     let torn = parse("# a: b");
     assert_eq!((torn.unparsed, torn.lines, torn.torn), (1, 1, true));
 }
+
+#[test]
+fn times_before_the_epoch_and_after_the_last_year_are_bounded() {
+    assert_eq!(micros_of(UNIX_EPOCH - Duration::from_secs(1)), 0);
+    assert_eq!(micros_of(UNIX_EPOCH + Duration::from_micros(1_768_381_200_000_123)), 1_768_381_200_000_123);
+    assert_eq!(timestamp(0), "1970-01-01T00:00:00.000000Z");
+    assert_eq!(timestamp(u64::MAX), "9999-12-31T23:59:59.999999Z");
+}
+
+#[test]
+fn a_header_is_found_by_its_key_and_cannot_be_left() {
+    let mut text = String::new();
+    write_header(&mut text, &Header::new().with("test", "a::b").with("a: b", "x\n# seed: 1"));
+    let log = parse(&text);
+    assert_eq!(log.header.get(FORMAT_KEY), Some("1"));
+    assert_eq!(log.header.get("test"), Some("a::b"));
+    assert_eq!(log.header.get("a_ b"), Some("x\n# seed: 1"));
+    assert_eq!(log.header.get("seed"), None);
+}

@@ -9,6 +9,6 @@ mod outputs;
 mod parse;
 mod trace;
 
-pub use analysis::{Analysis, AnalysisInput, analyze};
+pub use analysis::{AnalysisInput, analyze};
 pub use digest::LogDigest;
 pub use excerpt::excerpt;

@@ -203,12 +203,11 @@ impl Block {
             State::Frames => (blank || indented || is_chain(line)).then_some(State::Frames),
         };
         let Some(next) = next else { return false };
-        if self.state == State::Frames || self.state == State::Record {
-            if let Some(cause) =
-                line.trim().strip_prefix("Caused by:").filter(|cause| !cause.trim().is_empty())
-            {
-                self.cause = Some(cause.trim().to_owned());
-            }
+        if matches!(self.state, State::Frames | State::Record)
+            && let Some(cause) = line.trim().strip_prefix("Caused by:").map(str::trim)
+            && !cause.is_empty()
+        {
+            self.cause = Some(cause.to_owned());
         }
         self.state = next;
         self.push(line);

@@ -121,7 +121,7 @@ impl<'a> Facts<'a> {
             ("logs captured in part", self.partial_logs() as u64),
             ("tests whose log was not analysed", self.unanalysed),
             ("journal lines unreadable", self.state.unreadable_lines),
-            ("other losses", lost),
+            ("losses that were recorded", lost),
         ]
     }
 }

@@ -55,7 +55,8 @@ pub fn readme(facts: &Facts<'_>, files: &[(String, String)], others: &[OtherFile
     }
     doc.items(key.iter().take(SHOWN).map(|stored| {
         let finding = &stored.finding;
-        let known = if stored.known.is_some() { ", known" } else { "" };
+        let known =
+            stored.known.as_ref().map_or_else(String::new, |known| format!(", known as {}", known.status));
         Inline::default()
             .strong(&stored.id)
             .text(format!(" {} {}{known}: {}", finding.severity, finding.kind, finding.title))

@@ -125,7 +125,7 @@ pub fn verdict(state: &RunState, logs: &[LogDigest]) -> Verdict {
     let lossy = ended.filter(|end| end.log.lost > 0 || end.log.partial.is_some()).count();
     add(lossy, "log with dropped telemetry", "logs with dropped telemetry");
     let losses = state.losses.iter().map(|loss| loss.count).sum::<u64>();
-    add(usize::try_from(losses).unwrap_or(usize::MAX), "other loss", "other losses");
+    add(usize::try_from(losses).unwrap_or(usize::MAX), "recorded loss", "recorded losses");
     let unreadable = usize::try_from(state.unreadable_lines).unwrap_or(usize::MAX);
     add(unreadable, "unreadable journal line", "unreadable journal lines");
     add(goldens(GoldenOutcome::New), "golden without reference", "goldens without reference");

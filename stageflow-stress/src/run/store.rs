@@ -42,8 +42,6 @@ pub struct Store {
 pub struct Run {
     /// Its folder.
     pub dir: PathBuf,
-    /// The runs directory above it.
-    pub runs: PathBuf,
     /// Its identity.
     pub info: RunInfo,
     /// This process's journal.
@@ -87,7 +85,7 @@ impl Store {
             return Ok(run.clone());
         }
         let (dir, info) = claim::claim(&self.runs, &self.settings, &self.invocation, self.seed, entry)?;
-        let run = Arc::new(Run::open(dir, self.runs.clone(), info, self.invocation.runner)?);
+        let run = Arc::new(Run::open(dir, info, self.invocation.runner)?);
         open.insert(entry.id.clone(), run.clone());
         Ok(run)
     }
@@ -108,7 +106,7 @@ impl Store {
 }
 
 impl Run {
-    fn open(dir: PathBuf, runs: PathBuf, info: RunInfo, runner: &str) -> io::Result<Run> {
+    fn open(dir: PathBuf, info: RunInfo, runner: &str) -> io::Result<Run> {
         let id = uuid::Uuid::now_v7().to_string();
         let host = sys::host_name();
         let name = format!("{}-{}-{id}.jsonl", slug(&host), std::process::id());
@@ -131,7 +129,6 @@ impl Run {
         );
         Ok(Run {
             dir,
-            runs,
             info,
             journal,
             tests: AtomicU32::new(0),

@@ -139,6 +139,6 @@ fn give_ids(state: &mut RunState) -> io::Result<()> {
             right.finding.severity.cmp(&left.finding.severity).then_with(|| left.id.cmp(&right.id))
         });
         let text = registry.to_json();
-        write_atomically(&path, &text)
+        write_atomically(&path, text.as_ref())
     })
 }

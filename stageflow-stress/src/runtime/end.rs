@@ -1,5 +1,6 @@
 //! The end of the process: every run is folded, and a process that leaves in the middle of a test is not green.
 
+use std::io::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, Once, PoisonError, TryLockError};
 use std::time::Duration;
@@ -12,6 +13,13 @@ use crate::finding::{Finding, FindingType};
 use crate::journal::record::{Record, TestEnd, TestStatus};
 use crate::sys;
 
+/// Prints past libtest's capture: what a test prints while the process ends is otherwise never shown.
+macro_rules! say {
+    ($($text:tt)*) => {{
+        let _ = writeln!(std::io::stderr(), $($text)*);
+    }};
+}
+
 /// The tests that began and did not end.
 static UNFINISHED: Mutex<Vec<Arc<Inner>>> = Mutex::new(Vec::new());
 
@@ -20,7 +28,7 @@ pub fn install() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         if !sys::at_exit(at_exit) {
-            eprintln!(
+            say!(
                 "stageflow-stress: the system takes no hook for the end of the process; run folders are complete \
                  after `stageflow_stress::run::recover`"
             );
@@ -91,7 +99,7 @@ extern "C" fn at_exit() {
 
 /// Records the end of a test that cannot record it itself.
 fn close(inner: &Arc<Inner>, finding: Finding, message: &str) {
-    eprintln!("stageflow-stress: {message}");
+    say!("stageflow-stress: {message}");
     let fingerprint = inner.file(finding, "runtime", None);
     let partial = Session::opened().and_then(Session::partial);
     inner.run.journal.append(
@@ -113,11 +121,11 @@ fn fold_all() {
     let Some(session) = Session::opened() else { return };
     for run in session.store.open_runs() {
         run.fold_if_dirty();
-        eprintln!("stageflow-stress: {} {}", run.info.entry.id, run.dir.join("FINAL_REPORT.md").display());
+        say!("stageflow-stress: {} {}", run.info.entry.id, run.dir.join("FINAL_REPORT.md").display());
     }
     let unattributed = capture::unattributed_count();
     if unattributed > 0 {
-        eprintln!(
+        say!(
             "stageflow-stress: {unattributed} log records belonged to no test; they are in {}",
             session.store.runs.join(".stageflow").display()
         );

@@ -51,9 +51,15 @@ pub fn execute(cx: &TestContext) -> Executed {
     let (ask, asked) = oneshot::channel();
     let watchdog = deadline.map(|limit| {
         let inner = cx.inner.clone();
-        Watchdog::start(limit, move || drop(ask.send(())), move || end::give_up(&inner, limit))
+        Watchdog::start(
+            limit,
+            move || {
+                let _ = ask.send(());
+            },
+            move || end::give_up(&inner, limit),
+        )
     });
-    let mut executed = match cx.inner.def.body {
+    let executed = match cx.inner.def.body {
         Body::Sync(_) | Body::SyncProbe(_) => Executed { end: caught(|| repeat_sync(cx)), leaked_tasks: 0 },
         Body::Async(_) | Body::AsyncProbe(_) => match runtime(cx) {
             Ok(runtime) => on_runtime(cx, runtime, asked, deadline),
@@ -64,10 +70,6 @@ pub fn execute(cx: &TestContext) -> Executed {
         },
     };
     drop(watchdog);
-    // Whoever panics while the runtime shuts down has been heard by now.
-    if let (BodyEnd::TimedOut(limit), Some(set)) = (&mut executed.end, deadline) {
-        *limit = set;
-    }
     executed
 }
 

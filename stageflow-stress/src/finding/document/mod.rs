@@ -2,5 +2,10 @@
 
 mod raw;
 mod read;
+mod write;
 
 pub use read::{Document, DocumentError, DocumentFinding, DocumentMetadata, Word};
+pub(super) use write::fact;
+pub use write::render;
+#[cfg(test)]
+pub(crate) use write::schema;

@@ -96,7 +96,7 @@ fn in_full(doc: &mut Doc, facts: &Facts<'_>, stored: &StoredFinding) {
         ("Classification", finding.classification.map(|one| one.to_string())),
         ("Tags", (!finding.tags.is_empty()).then(|| finding.tags.join(", "))),
         ("Conditions", finding.reproduction.conditions.clone()),
-        ("Frequency", finding.reproduction.frequency.map(|one| one.to_string())),
+        ("Frequency", finding.reproduction.frequency().map(|one| one.to_string())),
         ("Affects", finding.impact.affected_users.clone()),
         ("Risk to data", finding.impact.data_risk.map(|one| one.to_string())),
         ("Risk to security", finding.impact.security_risk.map(|one| one.to_string())),

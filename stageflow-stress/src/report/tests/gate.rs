@@ -2,6 +2,7 @@
 
 use super::fixture::{analysed, check, empty, passed, rich, stored, test};
 use super::*;
+use crate::report::verdict::{RunStatus, VerdictWord, verdict};
 use crate::classify::Severity;
 use crate::finding::Finding;
 use crate::journal::record::*;
@@ -84,7 +85,7 @@ fn everything_that_is_not_known_is_a_concern() {
     assert_eq!(concern(|state| state.unreadable_lines = 2), "2 unreadable journal lines");
     assert_eq!(
         concern(|state| state.losses = vec![Loss { what: "record".into(), count: 1, why: "x".into() }]),
-        "1 other loss"
+        "1 recorded loss"
     );
     // A lossy log makes detectors inconclusive first.
     assert_eq!(
