@@ -25,6 +25,6 @@ mod testing;
 
 pub use classify::{Category, Oracle, Pattern, PipelineKind, Priority, Risk, Severity};
 pub use context::TestContext;
-pub use finding::{Finding, FindingType, Findings};
+pub use finding::{Finding, FindingStore, FindingType, Findings};
 pub use outcome::{Failure, IntoOutcome, Outcome};
 pub use probe::{Auditable, Evidence, Probe};
