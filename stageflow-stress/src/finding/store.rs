@@ -178,7 +178,6 @@ impl FindingStore {
                 }
             };
             runs.retain(|run| name_of(run).starts_with("run-"));
-            runs.sort_by_key(|run| run_order(&name_of(run)));
             for dir in runs {
                 match read_run(&name, dir, &mut problems) {
                     Ok(run) => add(run, &mut read, &mut problems),

@@ -107,13 +107,20 @@ fn copies_of_a_run_count_once() {
         .replace("2026-01-14T10:00:00Z", "2026-01-14T11:00:00Z");
     write(&dir, "DAG-005/run-2026-01-14-001-copy/findings.json", &content);
     write(&dir, "DAG-005/run-2026-01-14-001/findings.json", later);
+    let content = ours("CORE-001", run, vec![Finding::bug("b")]);
+    let later = String::from_utf8(ours("CORE-001", run, vec![Finding::bug("b"), Finding::bug("c")]))
+        .unwrap()
+        .replace("2026-01-14T10:00:00Z", "2026-01-14T11:00:00Z");
+    write(&dir, "CORE-001/run-2026-01-14-001/findings.json", &content);
+    write(&dir, "CORE-001/run-2026-01-14-001-copy/findings.json", later);
     write(&dir, "OLD/run-x/findings.json", foreign("same", "{\"id\":\"1\"}"));
     write(&dir, "OLD/run-y/findings.json", foreign("same", "{\"id\":\"1\"}"));
     write(&dir, "OLD/run-z/findings.json", foreign("same", "{\"id\":\"2\"}"));
     let store = FindingStore::open(dir.path()).unwrap();
     assert_eq!(store.query().entry("DAG-005").iter().count(), 2, "the more recent copy counts");
+    assert_eq!(store.query().entry("CORE-001").iter().count(), 2, "in whatever order they are found");
     assert_eq!(ids(store.query().entry("OLD").collect()), ["1", "2"]);
-    assert_eq!(store.runs().len(), 3);
+    assert_eq!(store.runs().len(), 4);
     let problems: Vec<String> = store.problems().iter().map(ToString::to_string).collect();
     assert_eq!(problems.len(), 1);
     assert!(problems[0].contains("run-z: has the same `agent_run_id` as "), "{problems:?}");
