@@ -6,25 +6,36 @@
 #[doc(hidden)]
 #[path = "private.rs"]
 pub mod __private;
+mod capture;
 pub mod classify;
 pub mod context;
 pub mod effects;
 pub mod engine;
 pub mod fault;
 pub mod finding;
+mod golden;
 mod journal;
+mod log;
+mod markdown;
 mod outcome;
 pub mod prelude;
 pub mod probe;
 mod registry;
+mod report;
 pub mod roadmap;
-mod run;
+pub mod run;
 mod runtime;
+mod settings;
+mod sys;
 #[cfg(test)]
 mod testing;
+#[cfg(feature = "worker")]
+pub mod worker;
 
+pub use capture::{StageflowLayer, layer};
 pub use classify::{Category, Oracle, Pattern, PipelineKind, Priority, Risk, Severity};
 pub use context::TestContext;
 pub use finding::{Finding, FindingStore, FindingType, Findings};
 pub use outcome::{Failure, IntoOutcome, Outcome};
 pub use probe::{Auditable, Evidence, Probe};
+pub use stageflow_stress_macros::{roadmap_test, silent_failure_probe};

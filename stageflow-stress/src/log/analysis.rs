@@ -1,0 +1,454 @@
+//! What can be concluded from a test's log. Every detector says what came of it, also where it could not conclude.
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde_json::json;
+
+use super::digest::{DetectorOutcome, DetectorResult, ErrorCounts, LogDigest, LossFacts, TargetCounts};
+use super::format::{Level, LogRecord, ParsedLog, parse, timestamp};
+use super::mask::mask;
+use super::trace::{Block, Kind, PANIC_TARGET, errors};
+use crate::classify::Severity;
+use crate::finding::{Finding, FindingType};
+use crate::journal::record::LogSummary;
+use crate::markdown::count;
+
+/// Records shown on either side of an error.
+const CONTEXT: usize = 5;
+/// Different errors that are written out.
+pub(super) const GROUPS: usize = 500;
+/// Targets that are listed.
+const TARGETS: usize = 200;
+/// Findings that one log makes.
+const FINDINGS: usize = 20;
+/// The rule of a finding from an error-level record.
+pub const ERROR_RULE: &str = "log.error_in_passing_test";
+
+/// What is known of the test besides its log.
+#[derive(Debug, Clone, Copy)]
+pub struct AnalysisInput<'a> {
+    /// Path of the test.
+    pub test: &'a str,
+    /// Its file name stem.
+    pub slug: &'a str,
+    /// The log file, relative to the run folder.
+    pub log: &'a str,
+    /// The command that runs the test alone.
+    pub reproduce: &'a str,
+    /// Whether nothing was red.
+    pub passed: bool,
+    /// What capture says of the log.
+    pub summary: &'a LogSummary,
+    /// Texts of errors that belong to the scenario.
+    pub expected: &'a [&'a str],
+}
+
+/// What a log shows.
+#[derive(Debug)]
+pub struct Analysis {
+    /// Its numbers.
+    pub digest: LogDigest,
+    /// Its different errors, unexpected before expected, then by first occurrence.
+    pub errors: Vec<ErrorGroup>,
+    /// The findings that it makes.
+    pub findings: Vec<Finding>,
+    pub(super) reproduce: String,
+    pub(super) passed: bool,
+}
+
+/// One error and all its occurrences.
+#[derive(Debug, Clone)]
+pub struct ErrorGroup {
+    /// What it is.
+    pub kind: Kind,
+    /// The masked text by which occurrences are the same.
+    pub key: String,
+    /// Level of the first occurrence; absent for raw lines.
+    pub level: Option<Level>,
+    /// Target of the first occurrence.
+    pub target: String,
+    /// Span of the first occurrence.
+    pub span: String,
+    /// Whether the test announced it.
+    pub expected: bool,
+    /// Occurrences.
+    pub count: u64,
+    /// Time of the first occurrence.
+    pub first: String,
+    /// Time of the last occurrence.
+    pub last: String,
+    /// Line of the log on which the first occurrence begins.
+    pub line: u64,
+    /// The first occurrence, in full.
+    pub sample: String,
+    /// Fields of the first occurrence.
+    pub fields: Vec<(String, String)>,
+    /// What the context was chosen by: `span`, `target` or `file`.
+    pub context_by: &'static str,
+    /// Records around the first occurrence; its own first record is marked by the flag.
+    pub context: Vec<(u64, String, bool)>,
+}
+
+/// Analyses the log of one test.
+pub fn analyze(text: &str, input: &AnalysisInput<'_>) -> Analysis {
+    let log = parse(text);
+    let blocks = errors(&log.records);
+    let (mut groups, seen) = group(&log, &blocks, input.expected);
+    add_context(&log, &mut groups);
+    let groups: Vec<ErrorGroup> = groups.into_iter().map(|(group, _)| group).collect();
+    let mut digest = count_records(&log, input);
+    let announced = groups.iter().filter(|group| group.expected).count() as u64;
+    digest.errors = ErrorCounts {
+        unique: groups.len() as u64,
+        occurrences: groups.iter().map(|group| group.count).sum(),
+        expected: announced,
+        unexpected: groups.len() as u64 - announced,
+        announced_but_absent: input
+            .expected
+            .iter()
+            .zip(seen)
+            .filter(|(_, seen)| !seen)
+            .map(|(text, _)| (*text).to_owned())
+            .collect(),
+    };
+    let findings = findings(&groups, input);
+    digest.detectors = detectors(&digest, &groups, &findings);
+    Analysis { digest, errors: groups, findings, reproduce: input.reproduce.to_owned(), passed: input.passed }
+}
+
+fn count_records(log: &ParsedLog<'_>, input: &AnalysisInput<'_>) -> LogDigest {
+    let name = |level: Option<Level>| level.map_or("none", Level::as_str);
+    let mut levels: BTreeMap<String, u64> = Level::ALL.iter().map(|level| (level.to_string(), 0)).collect();
+    levels.insert("none".to_owned(), 0);
+    let mut routes = BTreeMap::new();
+    let mut targets: HashMap<&str, BTreeMap<&str, u64>> = HashMap::new();
+    let (mut first, mut last) = (u64::MAX, 0);
+    for record in &log.records {
+        *targets.entry(&record.target).or_default().entry(name(record.level)).or_default() += 1;
+        *routes.entry(record.route.to_string()).or_default() += 1;
+        (first, last) = (first.min(record.micros), last.max(record.micros));
+    }
+    for by_level in targets.values() {
+        for (level, n) in by_level {
+            *levels.entry((*level).to_owned()).or_default() += n;
+        }
+    }
+    let mut targets: Vec<TargetCounts> = targets
+        .into_iter()
+        .map(|(target, levels)| TargetCounts {
+            target: target.to_owned(),
+            records: levels.values().sum(),
+            levels: levels.into_iter().map(|(level, n)| (level.to_owned(), n)).collect(),
+        })
+        .collect();
+    targets.sort_by(|a, b| b.records.cmp(&a.records).then_with(|| a.target.cmp(&b.target)));
+    let targets_omitted = targets.len().saturating_sub(TARGETS) as u64;
+    targets.truncate(TARGETS);
+    let records = log.records.len() as u64;
+    let span = (records > 0).then(|| (last - first) as f64 / 1e6);
+    let failed = levels[Level::Error.as_str()] + levels[Level::Critical.as_str()];
+    LogDigest {
+        format: 1,
+        test: input.test.to_owned(),
+        slug: input.slug.to_owned(),
+        log: input.log.to_owned(),
+        lines: log.lines,
+        records,
+        unparsed_lines: log.unparsed,
+        parsed_percent: (log.lines > 0).then(|| (log.lines - log.unparsed) as f64 * 100.0 / log.lines as f64),
+        levels,
+        routes,
+        targets,
+        targets_omitted,
+        first: (records > 0).then(|| timestamp(first)),
+        last: (records > 0).then(|| timestamp(last)),
+        span_seconds: span,
+        records_per_second: span.filter(|span| *span > 0.0).map(|span| records as f64 / span),
+        error_rate: (records > 0).then(|| failed as f64 / records as f64),
+        errors: ErrorCounts::default(),
+        loss: loss(log, input.summary),
+        detectors: Vec::new(),
+    }
+}
+
+/// Everything that speaks against the log being whole.
+fn loss(log: &ParsedLog<'_>, summary: &LogSummary) -> LossFacts {
+    let records = log.records.len() as u64;
+    let mut numbers: Vec<u64> = log.records.iter().map(|record| record.seq).collect();
+    numbers.sort_unstable();
+    numbers.dedup();
+    // Numbers begin at 1, so what precedes the first one is missing as well.
+    let holes = numbers
+        .last()
+        .map_or(0, |last| (last + u64::from(numbers[0] == 0)).saturating_sub(numbers.len() as u64));
+    let mut reasons = Vec::new();
+    if let Some(why) = &summary.partial {
+        reasons.push(format!("capture was partial: {why}"));
+    }
+    if summary.lost > 0 {
+        reasons.push(format!("{} could not be written", count(summary.lost, "record", "records")));
+    }
+    if holes > 0 {
+        reasons
+            .push(format!("{} missing in the file", count(holes, "record number is", "record numbers are")));
+    }
+    if records != summary.records {
+        reasons.push(format!(
+            "capture wrote {} and the file holds {records}",
+            count(summary.records, "record", "records")
+        ));
+    }
+    if log.torn {
+        reasons.push("the last line was cut".to_owned());
+    }
+    let strange = log.unparsed - u64::from(log.torn);
+    if strange > 0 {
+        reasons.push(format!("{} no record", count(strange, "line is part of", "lines are part of")));
+    }
+    LossFacts { lost: summary.lost, holes, torn: log.torn, partial: summary.partial.clone(), reasons }
+}
+
+/// Groups errors, and says which announced texts were seen. Each group comes with the index of its first record.
+fn group(log: &ParsedLog<'_>, blocks: &[Block], expected: &[&str]) -> (Vec<(ErrorGroup, usize)>, Vec<bool>) {
+    let mut groups: Vec<(ErrorGroup, usize)> = Vec::new();
+    let mut by_key: HashMap<(bool, Kind, &str, String), usize> = HashMap::new();
+    let mut seen = vec![false; expected.len()];
+    for block in blocks {
+        let record = &log.records[block.first];
+        // A panic that the test announced carries the announcement.
+        let mut is_expected = record.target == PANIC_TARGET
+            && record.fields.iter().any(|(k, v)| k == "expected" && v == "true");
+        for (text, seen) in expected.iter().zip(&mut seen) {
+            let holds =
+                block.text.contains(text) || record.fields.iter().any(|(_, value)| value.contains(text));
+            *seen |= holds;
+            is_expected |= holds;
+        }
+        let mut key = mask(&block.headline);
+        if let Some(cause) = &block.cause {
+            key.push_str(" / ");
+            key.push_str(&mask(cause));
+        }
+        let at = log.records[block.last].micros.max(record.micros);
+        match by_key.entry((is_expected, block.kind, &record.target, key)) {
+            std::collections::hash_map::Entry::Occupied(known) => {
+                let (group, _) = &mut groups[*known.get()];
+                group.count += 1;
+                group.last = timestamp(at);
+            }
+            std::collections::hash_map::Entry::Vacant(new) => {
+                let group = ErrorGroup {
+                    kind: block.kind,
+                    key: new.key().3.clone(),
+                    level: record.level,
+                    target: record.target.to_string(),
+                    span: record.span.to_string(),
+                    expected: is_expected,
+                    count: 1,
+                    first: timestamp(record.micros),
+                    last: timestamp(at),
+                    line: log.at_line[block.first],
+                    sample: block.text.clone(),
+                    fields: record.fields.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect(),
+                    context_by: "file",
+                    context: Vec::new(),
+                };
+                new.insert(groups.len());
+                groups.push((group, block.first));
+            }
+        }
+    }
+    groups.sort_by_key(|(group, first)| (group.expected, *first));
+    (groups, seen)
+}
+
+/// Gives the errors that are written out the records around their first occurrence: of their span, else of their
+/// target, else of the file.
+fn add_context(log: &ParsedLog<'_>, groups: &mut [(ErrorGroup, usize)]) {
+    if groups.is_empty() {
+        return;
+    }
+    let mut spans: HashMap<&str, Vec<usize>> = HashMap::new();
+    let mut targets: HashMap<&str, Vec<usize>> = HashMap::new();
+    for (group, _) in groups.iter().take(GROUPS) {
+        spans.entry(&group.span).or_default();
+        targets.entry(&group.target).or_default();
+    }
+    // The keys borrow from the groups, which are changed below: keep only what belongs to each.
+    for (index, record) in log.records.iter().enumerate() {
+        if let Some(of_span) = spans.get_mut(&*record.span) {
+            of_span.push(index);
+        }
+        if let Some(of_target) = targets.get_mut(&*record.target) {
+            of_target.push(index);
+        }
+    }
+    let chosen: Vec<(&'static str, Vec<usize>)> = groups
+        .iter()
+        .take(GROUPS)
+        .map(|(group, first)| {
+            let own = |list: &[usize]| {
+                let at = list.partition_point(|index| index < first);
+                list[at.saturating_sub(CONTEXT)..(at + 1 + CONTEXT).min(list.len())].to_vec()
+            };
+            let of_span =
+                spans.get(group.span.as_str()).filter(|list| !group.span.is_empty() && list.len() > 1);
+            let of_target = targets.get(group.target.as_str()).filter(|list| list.len() > 1);
+            match (of_span, of_target) {
+                (Some(list), _) => ("span", own(list)),
+                (None, Some(list)) => ("target", own(list)),
+                (None, None) => {
+                    let end = (first + 1 + CONTEXT).min(log.records.len());
+                    ("file", (first.saturating_sub(CONTEXT)..end).collect())
+                }
+            }
+        })
+        .collect();
+    for ((group, first), (by, indexes)) in groups.iter_mut().zip(chosen) {
+        group.context_by = by;
+        group.context = indexes
+            .into_iter()
+            .map(|index| (log.at_line[index], one_line(&log.records[index]), index == *first))
+            .collect();
+    }
+}
+
+/// A record as context shows it: cut, because a context is there to be skimmed.
+fn one_line(record: &LogRecord<'_>) -> String {
+    let level = record.level.map_or("-", Level::as_str);
+    let mut text = format!("{} {level} {}: ", timestamp(record.micros), record.target);
+    text.extend(record.message.chars().take(300).map(|c| if c == '\n' { '⏎' } else { c }));
+    for (key, value) in record.fields.iter().take(8) {
+        text.push_str(&format!(" {key}="));
+        text.extend(value.chars().take(80));
+    }
+    text
+}
+
+fn findings(groups: &[ErrorGroup], input: &AnalysisInput<'_>) -> Vec<Finding> {
+    if !input.passed {
+        return Vec::new();
+    }
+    groups
+        .iter()
+        .filter(|group| group.is_finding())
+        .take(FINDINGS)
+        .map(|group| {
+            let times = count(group.count, "time", "times");
+            let excerpt: Vec<String> =
+                group.context.iter().map(|(line, text, own)| format!("{}{line}: {text}", if *own { ">" } else { " " })).collect();
+            Finding::new(FindingType::LogIssue, format!("an error was logged in a passing test: {}", group.key))
+                .severity(Severity::Low)
+                .rule(ERROR_RULE)
+                .key(format!("{} {}", group.target, group.key))
+                .tag("log")
+                .description(format!(
+                    "The test passed, and its log holds {times} an error that nobody announced, first on line {} of {}:\n\n{}",
+                    group.line, input.log, group.sample
+                ))
+                .recommend("if the error belongs to the scenario, announce it with `expect_errors(\"…\")`; if not, find what failed")
+                .evidence(
+                    "log analysis D2",
+                    format!("{} from {}, {times}", group.kind.as_str(), group.target),
+                    json!({
+                        "count": group.count,
+                        "first": group.first,
+                        "last": group.last,
+                        "log": input.log,
+                        "line": group.line,
+                        "excerpt": excerpt,
+                    }),
+                )
+                .attach("log", input.log, "log")
+                .attach("errors", format!("results/logs/{}_errors.json", input.slug), "log_errors")
+        })
+        .collect()
+}
+
+impl ErrorGroup {
+    /// Whether it is a finding in a test that passed. Panics have findings of their own, and a trace below error level
+    /// was told at the level that its author chose.
+    fn is_finding(&self) -> bool {
+        !self.expected && matches!(self.kind, Kind::Error | Kind::Traceback)
+    }
+}
+
+fn detectors(digest: &LogDigest, groups: &[ErrorGroup], findings: &[Finding]) -> Vec<DetectorResult> {
+    use DetectorOutcome::{Clean, Finding, Inconclusive, NotApplicable};
+    let lossy = digest.loss.reasons.join("; ");
+    let d1 = if lossy.is_empty() {
+        (Clean, format!("{} counted, nothing is missing", count(digest.records, "record", "records")))
+    } else {
+        (Inconclusive, format!("the counts are lower bounds: {lossy}"))
+    };
+    let candidates = groups.iter().filter(|group| group.is_finding()).count();
+    let d2 = if !findings.is_empty() {
+        let shown = count(findings.len() as u64, "unannounced error", "unannounced errors");
+        let more = candidates - findings.len();
+        (
+            Finding,
+            if more > 0 { format!("{shown}, and {more} more without a finding of their own") } else { shown },
+        )
+    } else if candidates > 0 {
+        let errors = count(candidates as u64, "different error is", "different errors are");
+        (NotApplicable, format!("{errors} listed; the test did not pass, so they belong to its failure"))
+    } else if !lossy.is_empty() {
+        (Inconclusive, format!("no unannounced error was seen, but {lossy}"))
+    } else if digest.records == 0 {
+        (NotApplicable, "the log has no records".to_owned())
+    } else if digest.errors.unique > 0 {
+        (
+            Clean,
+            format!(
+                "{} announced, a panic, or below error level",
+                count(digest.errors.unique, "error:", "errors: all")
+            ),
+        )
+    } else {
+        (Clean, "no errors and no stack traces".to_owned())
+    };
+    DETECTORS
+        .iter()
+        .enumerate()
+        .map(|(n, name)| {
+            let (outcome, why) = match n {
+                0 => d1.clone(),
+                1 => d2.clone(),
+                _ => (DetectorOutcome::Missing, String::new()),
+            };
+            DetectorResult { id: format!("D{}", n + 1), name: (*name).to_owned(), outcome, why }
+        })
+        .collect()
+}
+
+/// The detectors, from D1.
+const DETECTORS: [&str; 24] = [
+    "levels, line counts and rates",
+    "errors and stack traces",
+    "keywords",
+    "repeated warnings",
+    "inconsistent levels",
+    "long gaps",
+    "order of records",
+    "excessive frequency",
+    "expected records present",
+    "failures without a record",
+    "errors without context",
+    "correlation ids",
+    "difference between passing and failing runs",
+    "different paths for one input",
+    "illegal state transitions",
+    "starts without end",
+    "missing success records",
+    "repeated errors without back-off",
+    "unexpected errors on the happy path",
+    "signs of deadlock or livelock",
+    "memory growth",
+    "type errors",
+    "secrets",
+    "telemetry loss",
+];
+
+#[cfg(test)]
+#[path = "analysis_tests.rs"]
+mod tests;

@@ -1,0 +1,137 @@
+//! The numbers of one test's log: what `{slug}_stats.json` holds, and what the report of the run reads back from it.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::classify::words;
+
+words! {
+    /// What came of a detector.
+    pub enum DetectorOutcome: "outcome of a detector" {
+        /// It made findings.
+        Finding = "finding",
+        /// It looked at everything and found nothing.
+        Clean = "clean",
+        /// It found nothing, and something it should have looked at is missing.
+        Inconclusive = "inconclusive",
+        /// There was nothing for it to decide.
+        NotApplicable = "not applicable",
+        /// It does not exist yet.
+        Missing = "not in this version",
+    }
+}
+
+/// A detector and what came of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DetectorResult {
+    /// `D1` to `D24`.
+    pub id: String,
+    /// What it looks for.
+    pub name: String,
+    /// What came of it.
+    pub outcome: DetectorOutcome,
+    /// Why.
+    pub why: String,
+}
+
+/// The numbers of one test's log.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LogDigest {
+    /// Format of the file.
+    pub format: u32,
+    /// Path of the test.
+    pub test: String,
+    /// Its file name stem.
+    pub slug: String,
+    /// The log file, relative to the run folder.
+    pub log: String,
+    /// Lines of the file, header included.
+    pub lines: u64,
+    /// Records.
+    pub records: u64,
+    /// Lines that are part of no record.
+    pub unparsed_lines: u64,
+    /// Percentage of lines that were understood; null for an empty file.
+    pub parsed_percent: Option<f64>,
+    /// Records per level; `none` for raw lines of child processes. Every level is there.
+    pub levels: BTreeMap<String, u64>,
+    /// Records per route.
+    pub routes: BTreeMap<String, u64>,
+    /// The targets with most records, and their records per level.
+    pub targets: Vec<TargetCounts>,
+    /// Targets that are not listed.
+    pub targets_omitted: u64,
+    /// Time of the earliest record.
+    pub first: Option<String>,
+    /// Time of the latest record.
+    pub last: Option<String>,
+    /// Seconds between them.
+    pub span_seconds: Option<f64>,
+    /// Records per second over that span; null where it is zero.
+    pub records_per_second: Option<f64>,
+    /// Share of records at ERROR or CRITICAL; null without records.
+    pub error_rate: Option<f64>,
+    /// The errors, counted.
+    pub errors: ErrorCounts,
+    /// What is missing.
+    pub loss: LossFacts,
+    /// Every detector.
+    pub detectors: Vec<DetectorResult>,
+}
+
+/// Records of one target.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TargetCounts {
+    /// The target.
+    pub target: String,
+    /// Its records.
+    pub records: u64,
+    /// Its records per level; levels without records are left out.
+    pub levels: BTreeMap<String, u64>,
+}
+
+/// The errors of a log, counted.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErrorCounts {
+    /// Different errors.
+    pub unique: u64,
+    /// Times that any of them occurred.
+    pub occurrences: u64,
+    /// Different errors that the test announced.
+    pub expected: u64,
+    /// Different errors that nobody announced.
+    pub unexpected: u64,
+    /// Announced texts that no error held.
+    pub announced_but_absent: Vec<String>,
+}
+
+/// What is missing in a log.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LossFacts {
+    /// Records that could not be written, as capture counted them.
+    pub lost: u64,
+    /// Records whose number is missing in the file.
+    pub holes: u64,
+    /// Whether the last line was cut.
+    pub torn: bool,
+    /// Why the capture was partial, if it was.
+    pub partial: Option<String>,
+    /// All of it in words. Empty means: nothing that anybody noticed.
+    pub reasons: Vec<String>,
+}
+
+impl LogDigest {
+    /// Reads `{slug}_stats.json` back.
+    ///
+    /// # Errors
+    /// If it is not what this version writes.
+    pub fn from_json(text: &str) -> Result<Self, serde_json::Error> {
+        serde_json::from_str(text)
+    }
+
+    /// The detectors whose outcome it is.
+    pub fn detectors_with(&self, outcome: DetectorOutcome) -> impl Iterator<Item = &DetectorResult> {
+        self.detectors.iter().filter(move |detector| detector.outcome == outcome)
+    }
+}

@@ -1,0 +1,14 @@
+//! Logs: the text of a test's log file, and what can be concluded from it.
+
+pub mod analysis;
+pub mod digest;
+mod excerpt;
+pub mod format;
+mod mask;
+mod outputs;
+mod parse;
+mod trace;
+
+pub use analysis::{AnalysisInput, analyze};
+pub use digest::LogDigest;
+pub use excerpt::excerpt;

@@ -1,0 +1,240 @@
+//! Finds errors in a log and joins each with the lines of its stack trace.
+
+use std::collections::HashMap;
+
+use super::format::{Level, LogRecord};
+
+/// What an error is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Kind {
+    /// A panic, as capture recorded it or as a child process printed it.
+    Panic,
+    /// A record at error level.
+    Error,
+    /// A stack trace that a child process printed outside every record.
+    Traceback,
+    /// A stack trace within a record below error level.
+    TraceBelowError,
+}
+
+impl Kind {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Kind::Panic => "panic",
+            Kind::Error => "error",
+            Kind::Traceback => "traceback",
+            Kind::TraceBelowError => "trace_below_error",
+        }
+    }
+}
+
+/// An error with everything that belongs to it.
+#[derive(Debug, Clone)]
+pub struct Block {
+    pub kind: Kind,
+    /// Index of its first record.
+    pub first: usize,
+    /// Index of its last record.
+    pub last: usize,
+    /// Its lines, joined.
+    pub text: String,
+    /// What it says in one line.
+    pub headline: String,
+    /// The last exception of its trace, where it has one.
+    pub cause: Option<String>,
+    state: State,
+}
+
+/// The target of the records that capture makes of panics.
+pub const PANIC_TARGET: &str = "panic";
+/// How much of one error's text is kept.
+const KEPT: usize = 32 * 1024;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// A record, possibly followed by its trace.
+    Record,
+    Python {
+        ended: bool,
+        chained: bool,
+    },
+    Rust {
+        message_follows: bool,
+    },
+    Frames,
+}
+
+/// The errors of a log, by first record.
+pub fn errors(records: &[LogRecord<'_>]) -> Vec<Block> {
+    let mut done = Vec::new();
+    // Child processes write side by side, so each has its own open error.
+    let mut open: HashMap<&str, Block> = HashMap::new();
+    let mut last_raw: HashMap<&str, usize> = HashMap::new();
+    for (index, record) in records.iter().enumerate() {
+        let source = record.target.split('/').next().unwrap_or_default();
+        if record.level.is_some() {
+            done.extend(open.remove(source));
+            last_raw.remove(source);
+            if let Some(block) = of_record(index, record) {
+                open.insert(source, block);
+            }
+            continue;
+        }
+        for line in record.message.split('\n') {
+            if let Some(block) = open.get_mut(source) {
+                if block.accepts(line) {
+                    block.last = index;
+                    continue;
+                }
+                done.extend(open.remove(source));
+            }
+            let started =
+                start(line).map(|(kind, state)| Block::new(kind, index, line, state)).or_else(|| {
+                    // Frames of an error whose text came on the line before, as Java prints them.
+                    let head = *last_raw.get(source).filter(|_| is_frame(line))?;
+                    let mut block = Block::new(Kind::Traceback, head, &records[head].message, State::Frames);
+                    block.accepts(line);
+                    block.last = index;
+                    Some(block)
+                });
+            match started {
+                Some(block) => {
+                    open.insert(source, block);
+                    last_raw.remove(source);
+                }
+                None if line.trim().is_empty() => {}
+                None => {
+                    last_raw.insert(source, index);
+                }
+            }
+        }
+    }
+    done.extend(open.into_values());
+    done.sort_by_key(|block| (block.first, block.last));
+    for block in &mut done {
+        block.text.truncate(block.text.trim_end().len());
+    }
+    done
+}
+
+fn of_record(index: usize, record: &LogRecord<'_>) -> Option<Block> {
+    let mut lines = record.message.split('\n');
+    let first = lines.next().unwrap_or_default();
+    let kind = match record.level? {
+        _ if record.target == PANIC_TARGET => Kind::Panic,
+        Level::Error | Level::Critical => Kind::Error,
+        _ if record.message.lines().any(|line| start(line).is_some()) => Kind::TraceBelowError,
+        _ => return None,
+    };
+    let mut block = Block::new(kind, index, first, start(first).map_or(State::Record, |(_, state)| state));
+    for line in lines {
+        if !block.accepts(line) {
+            block.push(line);
+        }
+    }
+    Some(block)
+}
+
+impl Block {
+    fn new(kind: Kind, index: usize, line: &str, state: State) -> Self {
+        let mut block = Block {
+            kind,
+            first: index,
+            last: index,
+            text: String::new(),
+            headline: line.trim().to_owned(),
+            cause: None,
+            state,
+        };
+        block.push(line);
+        block
+    }
+
+    fn push(&mut self, line: &str) {
+        if self.text.len() + line.len() > KEPT {
+            if !self.text.ends_with('…') {
+                self.text.push_str("\n…");
+            }
+            return;
+        }
+        if self.last != self.first || !self.text.is_empty() {
+            self.text.push('\n');
+        }
+        self.text.push_str(line);
+    }
+
+    /// Takes a line if it belongs to this error.
+    fn accepts(&mut self, line: &str) -> bool {
+        let indented = line.starts_with([' ', '\t']);
+        let blank = line.trim().is_empty();
+        let next = match self.state {
+            State::Record => match start(line) {
+                Some((_, state)) => Some(state),
+                None if blank || indented || is_chain(line) => Some(State::Record),
+                None => None,
+            },
+            State::Python { ended: false, .. } => {
+                if !indented && !blank && !line.starts_with("Traceback") {
+                    self.cause = Some(line.trim().to_owned());
+                    Some(State::Python { ended: true, chained: false })
+                } else {
+                    Some(self.state)
+                }
+            }
+            State::Python { ended: true, chained } => {
+                if line.starts_with("During handling of the above")
+                    || line.starts_with("The above exception was")
+                {
+                    Some(State::Python { ended: true, chained: true })
+                } else if chained && line.starts_with("Traceback (most recent call last):") {
+                    Some(State::Python { ended: false, chained: false })
+                } else {
+                    (blank || indented).then_some(self.state)
+                }
+            }
+            State::Rust { message_follows: true } => {
+                self.cause = Some(line.trim().to_owned());
+                Some(State::Rust { message_follows: false })
+            }
+            State::Rust { .. } => {
+                (blank || indented || line.starts_with("note: ") || line.starts_with("stack backtrace:"))
+                    .then_some(self.state)
+            }
+            State::Frames => (blank || indented || is_chain(line)).then_some(State::Frames),
+        };
+        let Some(next) = next else { return false };
+        if matches!(self.state, State::Frames | State::Record)
+            && let Some(cause) = line.trim().strip_prefix("Caused by:").map(str::trim)
+            && !cause.is_empty()
+        {
+            self.cause = Some(cause.to_owned());
+        }
+        self.state = next;
+        self.push(line);
+        true
+    }
+}
+
+/// The trace that a line begins, if it begins one.
+fn start(line: &str) -> Option<(Kind, State)> {
+    let line = line.trim();
+    if line.starts_with("Traceback (most recent call last):") {
+        Some((Kind::Traceback, State::Python { ended: false, chained: false }))
+    } else if line.starts_with("thread '") && line.contains(" panicked at ") {
+        Some((Kind::Panic, State::Rust { message_follows: line.ends_with(':') }))
+    } else if line.starts_with("stack backtrace:") || line.starts_with("Exception in thread ") {
+        Some((Kind::Traceback, State::Frames))
+    } else {
+        None
+    }
+}
+
+fn is_chain(line: &str) -> bool {
+    let line = line.trim_start();
+    line.starts_with("Caused by:") || line.starts_with("Suppressed:") || line.starts_with("stack backtrace:")
+}
+
+/// `\tat com.example.Main.run(Main.java:3)`.
+fn is_frame(line: &str) -> bool {
+    line.starts_with([' ', '\t']) && line.trim_start().starts_with("at ") && line.trim_end().ends_with(')')
+}

@@ -1,0 +1,107 @@
+//! Percentiles, rates and scores.
+
+use serde_json::{Value, json};
+
+use super::fixture::{empty, passed, test};
+use super::*;
+use crate::journal::record::*;
+use crate::report::metrics::{latency, series, throughput};
+
+fn timed(nanos: impl IntoIterator<Item = u64>) -> RunState {
+    let mut state = passed();
+    state.tests[0].samples =
+        nanos.into_iter().map(|nanos| Sample { series: "s".to_owned(), nanos }).collect();
+    state
+}
+
+/// The definition, taken literally: the least sample such that at least the share `tenths` of all are not greater.
+fn by_definition(samples: &[u64], tenths: u64) -> u64 {
+    let mut sorted = samples.to_vec();
+    sorted.sort_unstable();
+    let n = samples.len() as u64;
+    *sorted
+        .iter()
+        .find(|value| samples.iter().filter(|one| one <= value).count() as u64 * 1_000 >= tenths * n)
+        .unwrap()
+}
+
+#[test]
+fn percentiles_follow_the_definition_of_the_nearest_rank() {
+    for n in [2_u64, 3, 19, 20, 21, 99, 100, 101, 999, 1_000, 1_001, 2_500] {
+        // A fixed shuffle with repetitions.
+        let samples: Vec<u64> = (0..n).map(|i| (i * 7_919 + 13) % n / 2 + 1).collect();
+        let state = timed(samples.clone());
+        let all = series(&state);
+        for ((name, value), (tenths, needed)) in
+            all[0].percentiles().into_iter().zip([(500, 2), (950, 20), (990, 100), (999, 1_000)])
+        {
+            if n < needed {
+                assert_eq!(value, Err(format!("needs at least {needed} samples")), "{name} of {n}");
+            } else {
+                assert_eq!(value, Ok(by_definition(&samples, tenths)), "{name} of {n}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_percentile_that_n_cannot_support_is_null_with_its_reason() {
+    let value = latency(&timed(1..=500)).unwrap();
+    let one = &value["series"][0];
+    assert_eq!(one["percentiles"]["p99"], json!({ "value": 495, "n": 500 }));
+    assert_eq!(
+        one["percentiles"]["p99.9"],
+        json!({ "value": null, "n": 500, "reason": "needs at least 1000 samples" })
+    );
+    assert_eq!(
+        (&one["min"], &one["max"], &one["mean"], &one["count"]),
+        (&json!(1), &json!(500), &json!(250.5), &json!(500))
+    );
+    let single = latency(&timed([9])).unwrap();
+    assert_eq!(single["series"][0]["percentiles"]["p50"]["value"], Value::Null);
+    assert_eq!(latency(&empty()), None);
+}
+
+#[test]
+fn huge_durations_do_not_overflow() {
+    let value = latency(&timed([u64::MAX, u64::MAX])).unwrap();
+    assert_eq!(value["series"][0]["mean"], json!(u64::MAX as f64));
+}
+
+#[test]
+fn a_rate_of_failures_is_no_throughput() {
+    let mut state = passed();
+    state.tests[0].throughputs =
+        vec![Throughput { series: "s".to_owned(), count: 5_000, failed: 5_000, nanos: 1_000_000_000 }];
+    let one = &throughput(&state).unwrap()["series"][0];
+    assert_eq!(one["attempted_per_second"], json!(5_000.0));
+    assert_eq!(one["succeeded_per_second"], json!(0.0));
+}
+
+#[test]
+fn series_of_one_name_in_two_tests_stay_apart() {
+    let mut state = timed([1, 2]);
+    let mut other = test("other", TestStatus::Passed);
+    other.samples = vec![Sample { series: "s".to_owned(), nanos: 100 }];
+    state.tests.push(other);
+    let counts: Vec<usize> = series(&state).iter().map(|one| one.count()).collect();
+    assert_eq!(counts, [2, 1]);
+}
+
+#[test]
+fn scores_are_means_of_what_was_scored() {
+    let mut state = passed();
+    let score = |aspect, score| DxScore { aspect, score, notes: String::new() };
+    state.tests[0].dx_scores = vec![
+        score(Aspect::Clarity, 4),
+        score(Aspect::Clarity, 3),
+        score(Aspect::Debugging, 2),
+        // Outside the scale: reported as impossible, and not part of any mean.
+        score(Aspect::Debugging, 9),
+    ];
+    let scores = dx::scores(&state);
+    assert_eq!(scores["categories"]["clarity"]["score"], json!(3.5));
+    assert_eq!(scores["categories"]["debugging"]["score"], json!(2.0));
+    assert_eq!(scores["categories"]["boilerplate"]["score"], Value::Null);
+    assert_eq!(scores["overall_score"], json!(2.8));
+}
