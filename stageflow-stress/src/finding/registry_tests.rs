@@ -170,3 +170,19 @@ fn a_newer_file_is_left_alone() {
     assert!(matches!(error, RegistryError::Newer { found: 2, .. }), "{error}");
     assert_eq!(std::fs::read_to_string(&path).unwrap(), content);
 }
+
+#[test]
+fn a_rebuilt_id_stays_with_the_run_that_had_it_first() {
+    let runs: Vec<(String, String)> = [2, 999, 1000, 1, 3, 998, 1001, 4, 997, 1002]
+        .map(|n| (format!("run-2026-01-14-{n:03}"), format!("f{n}")))
+        .into();
+    let findings: Vec<[(&str, Option<&str>); 1]> =
+        runs.iter().map(|(_, fingerprint)| [("DAG-005-BUG-001", Some(fingerprint.as_str()))]).collect();
+    let given: Vec<(&str, Findings<'_>)> =
+        runs.iter().zip(&findings).map(|((run, _), findings)| (run.as_str(), &findings[..])).collect();
+    let (_dir, path) = entry_with_runs(&given);
+    // A missing file is rebuilt as well.
+    let loaded = Registry::load(&path).unwrap();
+    assert_eq!(loaded.registry.findings.keys().collect::<Vec<_>>(), ["f1"]);
+    assert_eq!(loaded.message, None);
+}

@@ -416,7 +416,7 @@ fn time_or<'a>(time: &'a str, otherwise: &'a str) -> &'a str {
 
 /// The schema that every rendered document satisfies.
 #[cfg(test)]
-pub(crate) fn schema() -> serde_json::Value {
+fn schema() -> serde_json::Value {
     serde_json::from_str(include_str!("../../../../docs/schema/findings.upstream.schema.json"))
         .expect("a schema")
 }
