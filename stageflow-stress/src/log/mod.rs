@@ -1,6 +1,7 @@
 //! Logs: the text of a test's log file, and what can be concluded from it.
 
 pub mod analysis;
+mod detectors;
 pub mod digest;
 mod excerpt;
 pub mod format;

@@ -7,6 +7,9 @@ use crate::finding::Finding;
 use crate::journal::record::*;
 use crate::report::sanity::impossible;
 
+/// What is done to a run that was clean.
+type Change = fn(&mut RunState);
+
 #[track_caller]
 fn judged(state: &RunState) -> (VerdictWord, String) {
     let verdict = verdict(state, &analysed(state));
@@ -73,7 +76,7 @@ fn what_did_not_run_does_not_pass() {
 
 #[test]
 fn everything_that_is_not_known_is_a_concern() {
-    let concern = |change: fn(&mut RunState)| {
+    let concern = |change: Change| {
         let mut state = passed();
         change(&mut state);
         let (word, rule) = judged(&state);
@@ -131,7 +134,7 @@ fn the_status_follows_the_tests() {
 
 #[test]
 fn impossible_data_blocks_the_run_and_is_named() {
-    let cases: [(fn(&mut RunState), &str); 16] = [
+    let cases: [(Change, &str); 16] = [
         (|state| state.tests[0].end.as_mut().unwrap().duration_ms = -1.0, "it took -1 ms"),
         (|state| state.tests[0].end.as_mut().unwrap().duration_ms = f64::NAN, "it took NaN ms"),
         (|state| state.tests[0].ended_at = Some("2026-01-14T08:59:59Z".into()), "before it started"),
