@@ -223,3 +223,16 @@ fn a_zero_among_real_samples_is_possible() {
         vec![Sample { series: "s".into(), nanos: 0 }, Sample { series: "s".into(), nanos: 5 }];
     assert!(impossible(&state).is_empty());
 }
+
+#[test]
+fn a_compared_golden_is_a_check_whatever_came_of_it() {
+    for (outcome, checked) in
+        [(GoldenOutcome::Match, true), (GoldenOutcome::Mismatch, true), (GoldenOutcome::New, false)]
+    {
+        let mut state = passed();
+        state.tests[0].checks.clear();
+        state.tests[0].goldens = rich().tests[0].goldens[..1].to_vec();
+        state.tests[0].goldens[0].outcome = outcome;
+        assert_eq!(crate::report::facts::checked_nothing(&state).count(), usize::from(!checked), "{outcome}");
+    }
+}
