@@ -6,29 +6,36 @@
 #[doc(hidden)]
 #[path = "private.rs"]
 pub mod __private;
+mod capture;
 pub mod classify;
 pub mod context;
 pub mod effects;
 pub mod engine;
 pub mod fault;
 pub mod finding;
+mod golden;
 mod journal;
-#[cfg_attr(not(test), allow(dead_code, unused_imports))]
 mod log;
-#[cfg_attr(not(test), allow(dead_code, unused_imports))]
 mod markdown;
 mod outcome;
 pub mod prelude;
 pub mod probe;
 mod registry;
-#[cfg_attr(not(test), allow(dead_code, unused_imports))]
 mod report;
 pub mod roadmap;
-mod run;
+pub mod run;
 mod runtime;
+mod settings;
+mod sys;
+#[cfg(test)]
+mod testing;
+#[cfg(feature = "worker")]
+pub mod worker;
 
+pub use capture::{StageflowLayer, layer};
 pub use classify::{Category, Oracle, Pattern, PipelineKind, Priority, Risk, Severity};
 pub use context::TestContext;
 pub use finding::{Finding, FindingType, Findings};
 pub use outcome::{Failure, IntoOutcome, Outcome};
 pub use probe::{Auditable, Evidence, Probe};
+pub use stageflow_stress_macros::{roadmap_test, silent_failure_probe};

@@ -1,7 +1,11 @@
 //! What a test file usually needs: `use stageflow_stress::prelude::*;`.
 
 pub use crate::classify::{Category, Oracle, Pattern, PipelineKind, Priority, Risk, Severity};
-pub use crate::context::TestContext;
-pub use crate::finding::{Finding, FindingType, Findings};
+pub use crate::context::{
+    Aspect, DocumentationAspect, DxTimed, Fact, HypothesisResult, Ledger, TestContext, Topic,
+};
+pub use crate::finding::{Finding, FindingType, Findings, RiskLevel};
 pub use crate::outcome::{Failure, Outcome};
 pub use crate::probe::{Auditable, Evidence, Probe};
+pub use crate::roadmap::Measurement;
+pub use crate::{roadmap_test, silent_failure_probe};

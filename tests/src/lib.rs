@@ -1,1 +1,229 @@
-//! Helpers shared by the tests in `tests/`.
+//! Helpers shared by the end-to-end tests: real downstream projects, built and run by the real cargo.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::{Mutex, PoisonError};
+
+use serde_json::Value;
+
+/// The root of this repository.
+pub fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests lie in the workspace")
+}
+
+/// A downstream project in a temporary directory.
+///
+/// All projects share one target directory, so that the library is built once, and are built one at a time.
+pub struct Project {
+    directory: tempfile::TempDir,
+    name: String,
+}
+
+static BUILD: Mutex<()> = Mutex::new(());
+
+impl Project {
+    /// A crate called `name` with the given files, such as `("tests/it.rs", "…")`. An empty `src/lib.rs` is added.
+    pub fn new(name: &str, files: &[(&str, &str)]) -> Project {
+        // Below the target directory, so that `cargo clean` takes away what a test that was ended left behind.
+        let parent = target_directory().join("projects");
+        fs::create_dir_all(&parent).expect("a directory");
+        let directory = tempfile::tempdir_in(parent).expect("a temporary directory");
+        let root = directory.path();
+        let manifest = format!(
+            "[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n[workspace]\n\n[dev-dependencies]\n\
+             stageflow-stress = {{ path = {:?} }}\nserde_json = \"1\"\ntracing = \"0.1\"\n\n[profile.dev]\ndebug = \"line-tables-only\"\n",
+            repository().join("stageflow-stress")
+        );
+        write(&root.join("Cargo.toml"), &manifest);
+        write(&root.join("src/lib.rs"), "");
+        write(&root.join(".gitignore"), "/target\n");
+        // The versions of this repository, which are there already.
+        fs::copy(repository().join("Cargo.lock"), root.join("Cargo.lock"))
+            .expect("the lock file of the workspace");
+        for (path, content) in files {
+            write(&root.join(path), content);
+        }
+        Project { directory, name: name.to_owned() }
+    }
+
+    /// The project's directory.
+    pub fn root(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// Writes a file.
+    pub fn write(&self, path: &str, content: &str) {
+        write(&self.root().join(path), content);
+    }
+
+    /// A cargo command in this project, free of what the outer test run put into the environment.
+    pub fn cargo(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        clean(&mut command);
+        command
+            .args(arguments)
+            .current_dir(self.root())
+            .env("CARGO_TARGET_DIR", target_directory())
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Builds the tests, so that what follows measures and locks nothing but itself.
+    pub fn build(&self) {
+        let _one_at_a_time = BUILD.lock().unwrap_or_else(PoisonError::into_inner);
+        let output = self.cargo(&["test", "--no-run", "--quiet"]).output().expect("cargo runs");
+        assert!(
+            output.status.success(),
+            "{} does not build:\n{}",
+            self.name,
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+
+    /// Runs `cargo test` with arguments and variables.
+    pub fn test(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Ran {
+        self.build();
+        let mut all = vec!["test", "--no-fail-fast"];
+        all.extend(arguments);
+        let output = self.cargo(&all).envs(variables.iter().copied()).output().expect("cargo runs");
+        Ran::new(output)
+    }
+
+    /// Runs `cargo nextest run` with arguments and variables.
+    pub fn nextest(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Ran {
+        self.build();
+        let mut all = vec!["nextest", "run", "--no-fail-fast"];
+        all.extend(arguments);
+        let output = self.cargo(&all).envs(variables.iter().copied()).output().expect("cargo runs");
+        Ran::new(output)
+    }
+
+    /// Runs one test of `tests/it.rs` by the name of its function.
+    pub fn one(&self, function: &str, variables: &[(&str, &str)]) -> Ran {
+        self.test(&["--test", "it", "--", &format!("{function}::")], variables)
+    }
+
+    /// The newest run folder of an entry.
+    pub fn run_folder(&self, entry: &str) -> PathBuf {
+        let mut folders = self.run_folders(entry);
+        folders.pop().unwrap_or_else(|| panic!("no run folder of {entry}"))
+    }
+
+    /// The run folders of an entry, oldest first.
+    pub fn run_folders(&self, entry: &str) -> Vec<PathBuf> {
+        let mut folders: Vec<_> = fs::read_dir(self.root().join("runs").join(entry))
+            .map(|items| {
+                items.filter_map(|item| Some(item.ok()?.path())).filter(|path| path.is_dir()).collect()
+            })
+            .unwrap_or_default();
+        folders.sort();
+        folders
+    }
+
+    /// `findings.json` of the newest run folder of an entry.
+    pub fn findings(&self, entry: &str) -> Value {
+        json(&self.run_folder(entry).join("findings.json"))
+    }
+}
+
+/// What a command did.
+#[derive(Debug)]
+pub struct Ran {
+    /// Whether its exit status was 0.
+    pub green: bool,
+    /// Its exit code, if it was not killed.
+    pub code: Option<i32>,
+    /// Standard output and standard error.
+    pub text: String,
+}
+
+impl Ran {
+    fn new(output: Output) -> Ran {
+        Ran {
+            green: output.status.success(),
+            code: output.status.code(),
+            text: format!(
+                "{}{}",
+                String::from_utf8_lossy(&output.stdout),
+                String::from_utf8_lossy(&output.stderr)
+            ),
+        }
+    }
+
+    /// Asserts that the command failed and said `text`.
+    #[track_caller]
+    pub fn red_with(&self, text: &str) {
+        assert!(!self.green, "expected red:\n{}", self.text);
+        assert!(self.text.contains(text), "expected `{text}` in:\n{}", self.text);
+    }
+
+    /// Asserts that the command succeeded.
+    #[track_caller]
+    pub fn green(&self) {
+        assert!(self.green, "expected green:\n{}", self.text);
+    }
+}
+
+/// Removes what the outer cargo, nextest, insta or a developer's shell set: a child must not take it for its own.
+pub fn clean(command: &mut Command) {
+    for (name, _) in std::env::vars_os() {
+        let name = name.to_string_lossy().into_owned();
+        let inherited =
+            ["NEXTEST", "CARGO_PKG", "CARGO_MANIFEST", "STAGEFLOW", "INSTA", "CARGO_BIN", "CARGO_CRATE"];
+        if inherited.iter().any(|prefix| name.starts_with(prefix))
+            || matches!(name.as_str(), "CARGO" | "CI" | "RUST_BACKTRACE")
+        {
+            command.env_remove(name);
+        }
+    }
+}
+
+/// The target directory that all projects share.
+pub fn target_directory() -> PathBuf {
+    let base =
+        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| repository().join("target"), PathBuf::from);
+    base.join("downstream")
+}
+
+/// Whether a tool that not every machine has can be used: `cargo nextest`, `python3`.
+///
+/// Where it is missing, the test says so and ends; where `STAGEFLOW_TESTS_REQUIRE` names it, as in continuous
+/// integration, its absence is a failure.
+pub fn have(tool: &str, probe: &[&str]) -> bool {
+    let found = Command::new(probe[0])
+        .args(&probe[1..])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success());
+    if !found {
+        let required = std::env::var("STAGEFLOW_TESTS_REQUIRE").unwrap_or_default();
+        assert!(!required.split(',').any(|name| name == tool), "{tool} is required here and was not found");
+        eprintln!("skipped: {tool} is not installed");
+    }
+    found
+}
+
+/// Parses a JSON file.
+#[track_caller]
+pub fn json(path: &Path) -> Value {
+    let text = fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The findings of a document by their title.
+pub fn by_title(document: &Value) -> BTreeMap<String, Value> {
+    document["findings"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|finding| (finding["title"].as_str().unwrap_or_default().to_owned(), finding.clone()))
+        .collect()
+}
+
+fn write(path: &Path, content: &str) {
+    fs::create_dir_all(path.parent().expect("a file lies in a directory")).expect("a directory");
+    fs::write(path, content).expect("a file");
+}

@@ -4,10 +4,30 @@
 //! scenario can be put to any implementation: a port of Stageflow, the published Python package in a child process, or a
 //! project's own engine through a short adapter. The conformance suite over it, [`crate::conformance!`], comes with a
 //! later version; today the trait and its data are complete and the worker implements them.
+//!
+//! [`audit`] judges a report by invariants that hold for every pipeline on every engine, so that a scenario needs no
+//! oracle of its own; [`compare`] judges two reports that must not differ. What each rule says is listed there.
+//!
+//! ```no_run
+//! # use stageflow_stress::engine::*;
+//! # async fn scenario(engine: impl Engine) -> Result<(), EngineError> {
+//! let pipeline = PipelineSpec::new("flaky").stage(StageSpec::new("pay", Behavior::flaky(3, FlakyHow::Raise)));
+//! let options = RunOptions::new().max_attempts(5);
+//! let report = engine.run(&pipeline, &options).await?;
+//! for finding in audit(&pipeline, &options, &report) {
+//!     println!("{} ({})", finding.title, finding.rule);
+//! }
+//! # Ok(()) }
+//! ```
 
+mod audit;
 mod report;
+mod rules;
 mod spec;
+#[cfg(test)]
+mod tests;
 
+pub use audit::{audit, compare};
 pub use report::{Effect, EngineEvent, RunEnd, RunReport, StageReport, StageStatus};
 pub use spec::{Behavior, FlakyHow, PipelineSpec, RunOptions, SpecError, StageKind, StageSpec};
 

@@ -1,7 +1,9 @@
 //! What a run did: its end, every stage, effects with their times, and what was still alive afterwards.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::classify::words;
 
@@ -34,6 +36,8 @@ words! {
         Fail = "fail",
         /// It asked to be run again.
         Retry = "retry",
+        /// The engine stopped it before it ended by itself.
+        Stopped = "stopped",
         /// It started and no end was seen.
         Running = "running",
         /// No start was seen.
@@ -74,6 +78,12 @@ pub struct RunReport {
     /// Errors that reached the engine's event loop and nobody else.
     #[serde(default)]
     pub loop_errors: Vec<String>,
+    /// How many log records the run made, by `level:<level>` and by `event:<name>` where records name an event.
+    #[serde(default)]
+    pub log_counts: BTreeMap<String, u64>,
+    /// The last lines that the process wrote, where the run ended with its death.
+    #[serde(default)]
+    pub last_lines: Vec<String>,
 }
 
 impl RunReport {
@@ -91,6 +101,8 @@ impl RunReport {
             tasks_at_end: Vec::new(),
             tasks_after_grace: Vec::new(),
             loop_errors: Vec::new(),
+            log_counts: BTreeMap::new(),
+            last_lines: Vec::new(),
         }
     }
 
@@ -118,23 +130,65 @@ impl RunReport {
 pub struct StageReport {
     /// Its name.
     pub name: String,
-    /// How it ended, as the engine reports it.
+    /// How it ended: as the engine reports it where it does, as its body saw it where the engine reports nothing (a
+    /// run that raised an error has no results to ask).
     pub status: StageStatus,
+    /// Whether `status` and `data` come from the engine.
+    #[serde(default)]
+    pub reported: bool,
     /// How often its body was entered, counted by the body itself.
     #[serde(default)]
     pub attempts: u32,
+    /// When its body was first entered, in milliseconds since the start of the run.
+    #[serde(default)]
+    pub started_ms: Option<f64>,
+    /// When its body ended the last time; absent while it runs.
+    #[serde(default)]
+    pub ended_ms: Option<f64>,
     /// The status that its body returned on the last attempt; absent if it raised or never ran.
     #[serde(default)]
     pub returned: Option<StageStatus>,
+    /// The type of the error that its body raised on the last attempt; absent if it returned or never ran.
+    #[serde(default)]
+    pub raised: Option<String>,
     /// Its output, as the engine gives it after the run.
     #[serde(default)]
     pub data: Option<Value>,
     /// What its body returned, copied at the moment of returning.
     #[serde(default)]
     pub returned_data: Option<Value>,
+    /// What it saw of each dependency at the moment of reading, copied then. Only stages that read are asked.
+    #[serde(default)]
+    pub seen: Map<String, Value>,
     /// Its error's text.
     #[serde(default)]
     pub error: Option<String>,
+}
+
+impl StageReport {
+    /// A stage that was never entered.
+    pub fn new(name: impl Into<String>) -> Self {
+        StageReport {
+            name: name.into(),
+            status: StageStatus::Pending,
+            reported: false,
+            attempts: 0,
+            started_ms: None,
+            ended_ms: None,
+            returned: None,
+            raised: None,
+            data: None,
+            returned_data: None,
+            seen: Map::new(),
+            error: None,
+        }
+    }
+
+    /// Whether the body of the stage was entered and neither returned nor raised.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.attempts > 0 && self.ended_ms.is_none()
+    }
 }
 
 /// A recorded side effect.
@@ -152,6 +206,13 @@ pub struct Effect {
     pub after_end: bool,
 }
 
+impl Effect {
+    /// An effect within the run.
+    pub fn new(name: impl Into<String>, at_ms: f64) -> Self {
+        Effect { name: name.into(), stage: None, at_ms, after_end: false }
+    }
+}
+
 /// An event that the engine emitted.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -161,4 +222,11 @@ pub struct EngineEvent {
     /// Its payload.
     #[serde(default)]
     pub data: Value,
+}
+
+impl EngineEvent {
+    /// An event with its payload.
+    pub fn new(name: impl Into<String>, data: Value) -> Self {
+        EngineEvent { name: name.into(), data }
+    }
 }

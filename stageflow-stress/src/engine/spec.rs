@@ -60,6 +60,19 @@ impl PipelineSpec {
         self
     }
 
+    /// The same pipeline with its stages declared in the opposite order.
+    #[must_use]
+    pub fn reversed(mut self) -> Self {
+        self.stages.reverse();
+        self
+    }
+
+    /// The stage with the given name.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&StageSpec> {
+        self.stages.iter().find(|stage| stage.name == name)
+    }
+
     /// Checks that names are unique and that every dependency exists.
     ///
     /// # Errors
@@ -190,7 +203,14 @@ pub enum Behavior {
         /// What is appended.
         item: Value,
     },
-    /// Returns, under `key`, the value that its dependency returned, as this stage sees it.
+    /// As [`Append`](Behavior::Append), on a copy of the list: what the dependency returned stays as it was.
+    AppendCopy {
+        /// The key that holds a list.
+        key: String,
+        /// What is appended.
+        item: Value,
+    },
+    /// Returns, under `key`, what the engine's own look-up gives for `key` among the stage's dependencies.
     Read {
         /// The key.
         key: String,
@@ -237,8 +257,10 @@ pub enum Behavior {
 words! {
     /// How an attempt of a flaky stage fails.
     pub enum FlakyHow: "way of failing" {
-        /// It raises an exception.
+        /// It raises an error of a kind that the engine's retry facility retries by default.
         Raise = "raise",
+        /// It raises the platform's timeout error.
+        Timeout = "timeout",
         /// It returns the status `fail`.
         Fail = "fail",
         /// It returns the status `retry`.
@@ -255,6 +277,32 @@ impl Behavior {
     /// Sums `key` over the dependencies.
     pub fn sum(key: impl Into<String>) -> Self {
         Behavior::Sum { key: key.into() }
+    }
+
+    /// Returns the value that the engine finds under `key`.
+    pub fn read(key: impl Into<String>) -> Self {
+        Behavior::Read { key: key.into() }
+    }
+
+    /// Appends to the list of its dependency, in place.
+    pub fn append(key: impl Into<String>, item: impl Into<Value>) -> Self {
+        Behavior::Append { key: key.into(), item: item.into() }
+    }
+
+    /// Appends to a copy of the list of its dependency.
+    pub fn append_copy(key: impl Into<String>, item: impl Into<Value>) -> Self {
+        Behavior::AppendCopy { key: key.into(), item: item.into() }
+    }
+
+    /// Fails on the first `failures` attempts.
+    #[must_use]
+    pub fn flaky(failures: u32, how: FlakyHow) -> Self {
+        Behavior::Flaky { failures, how }
+    }
+
+    /// Raises an error.
+    pub fn panic(message: impl Into<String>) -> Self {
+        Behavior::Panic { message: message.into() }
     }
 
     /// Ends with the status `fail`.
@@ -277,11 +325,20 @@ pub struct RunOptions {
     /// Input text of the run.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub input_text: Option<String>,
+    /// Key under which the engine's idempotency facility knows the request.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub idempotency_key: Option<String>,
 }
 
 impl Default for RunOptions {
     fn default() -> Self {
-        RunOptions { timeout_ms: None, grace_ms: 200, max_attempts: 1, input_text: None }
+        RunOptions {
+            timeout_ms: None,
+            grace_ms: 200,
+            max_attempts: 1,
+            input_text: None,
+            idempotency_key: None,
+        }
     }
 }
 
@@ -310,6 +367,20 @@ impl RunOptions {
     #[must_use]
     pub fn max_attempts(mut self, attempts: u32) -> Self {
         self.max_attempts = attempts;
+        self
+    }
+
+    /// Sets the input text.
+    #[must_use]
+    pub fn input_text(mut self, text: impl Into<String>) -> Self {
+        self.input_text = Some(text.into());
+        self
+    }
+
+    /// Sets the key of the engine's idempotency facility.
+    #[must_use]
+    pub fn idempotency_key(mut self, key: impl Into<String>) -> Self {
+        self.idempotency_key = Some(key.into());
         self
     }
 }

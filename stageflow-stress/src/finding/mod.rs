@@ -1,11 +1,30 @@
 //! Findings: what was found, under one identity for as long as it lives.
 
+mod check;
+pub(crate) mod document;
+mod fingerprint;
+mod ids;
+mod known;
+pub(crate) mod ledger;
+mod mask;
 mod model;
+mod registry;
+#[cfg(test)]
+mod samples;
+mod suggest;
+mod time;
 
+pub use check::FindingError;
+pub use document::{Document, DocumentError, DocumentFinding, DocumentMetadata, Word};
+pub use fingerprint::{fingerprint, is_fingerprint};
+pub use ids::{AnyId, EntryId, FindingId, IdError, LedgerId};
+pub use known::{KNOWN_FILE, KnownError, KnownFinding, KnownFindings, KnownProblem, paste_block};
+pub use mask::{MASK, mask};
 pub use model::{
-    Attachment, Classification, Effort, EvidenceItem, Finding, FindingType, Frequency, Impact,
-    Recommendation, Reproduction, RiskLevel,
+    Attachment, Classification, Counted, Effort, EvidenceItem, Finding, FindingStatus, FindingType,
+    Frequency, Impact, Recommendation, Reproduction, RiskLevel,
 };
+pub use registry::{LoadedRegistry, REGISTRY_FILE, Registered, Registry, RegistryError};
 
 /// Findings that an observer makes.
 #[derive(Debug, Default)]

@@ -51,6 +51,45 @@ impl FindingType {
             FindingType::Strength => "STR",
         }
     }
+
+    /// The type that a code stands for. `SILENT` is read as well as `SIL`.
+    #[must_use]
+    pub fn from_code(code: &str) -> Option<Self> {
+        let code = if code == "SILENT" { "SIL" } else { code };
+        Self::ALL.iter().copied().find(|kind| kind.code() == code)
+    }
+}
+
+words! {
+    /// Where a finding stands.
+    pub enum FindingStatus: "finding status" {
+        /// Seen, and nobody has said anything yet.
+        Open = "open",
+        /// Somebody agreed that it is a defect.
+        Confirmed = "confirmed",
+        /// Somebody works on it.
+        InProgress = "in_progress",
+        /// It was fixed. Seen again, it is a regression.
+        Resolved = "resolved",
+        /// It stays.
+        WontFix = "wont_fix",
+        /// It is the same as another finding.
+        Duplicate = "duplicate",
+    }
+}
+
+impl FindingStatus {
+    /// Whether a known finding of this status leaves a test green. Only a resolved one does not: it came back.
+    #[must_use]
+    pub const fn is_accepted(self) -> bool {
+        !matches!(self, FindingStatus::Resolved)
+    }
+
+    /// Whether somebody still has to do something about it.
+    #[must_use]
+    pub const fn is_open(self) -> bool {
+        matches!(self, FindingStatus::Open | FindingStatus::Confirmed | FindingStatus::InProgress)
+    }
 }
 
 words! {
@@ -109,6 +148,22 @@ words! {
         Large = "large",
         /// Months.
         Epic = "epic",
+    }
+}
+
+impl Frequency {
+    /// The word for a counted share. Always takes at least three trials: one of one is often, not always. Nothing seen
+    /// has no word.
+    #[must_use]
+    pub fn of(seen: u64, trials: u64) -> Option<Self> {
+        let (seen, trials) = (u128::from(seen.min(trials)), u128::from(trials));
+        match seen {
+            0 => None,
+            _ if seen == trials && trials >= 3 => Some(Frequency::Always),
+            _ if seen * 2 >= trials => Some(Frequency::Often),
+            _ if seen * 20 >= trials => Some(Frequency::Sometimes),
+            _ => Some(Frequency::Rarely),
+        }
     }
 }
 
@@ -197,7 +252,24 @@ pub struct Reproduction {
     pub conditions: Option<String>,
     /// How often it was seen, where somebody counted.
     #[serde(default)]
-    pub frequency: Option<Frequency>,
+    pub counted: Option<Counted>,
+}
+
+impl Reproduction {
+    /// How often it was seen, as a word; absent where nobody counted.
+    #[must_use]
+    pub fn frequency(&self) -> Option<Frequency> {
+        self.counted.and_then(|counted| Frequency::of(counted.seen, counted.trials))
+    }
+}
+
+/// How many times of how many a finding was seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counted {
+    /// Times it was seen.
+    pub seen: u64,
+    /// Times it could have been seen.
+    pub trials: u64,
 }
 
 /// Whom a finding harms and how.
@@ -359,6 +431,8 @@ setters! {
     fn code_snippet(self, code: impl Into<String>) { self.reproduction.code_snippet = Some(code.into()); }
     /// Says under which conditions it happens.
     fn conditions(self, text: impl Into<String>) { self.reproduction.conditions = Some(text.into()); }
+    /// Says how many times of how many it was seen. The frequency follows from it.
+    fn counted(self, seen: u64, trials: u64) { self.reproduction.counted = Some(Counted { seen, trials }); }
     /// Says who is affected.
     fn affects(self, who: impl Into<String>) { self.impact.affected_users = Some(who.into()); }
     /// Sets the risk to data.

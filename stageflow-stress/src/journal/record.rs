@@ -482,6 +482,9 @@ pub struct KnownAs {
     pub status: String,
     /// Why it is accepted.
     pub why: String,
+    /// The finding of which it is a duplicate, as id or fingerprint.
+    #[serde(default)]
+    pub duplicate_of: Option<String>,
 }
 
 /// An observer ran.

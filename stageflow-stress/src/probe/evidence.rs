@@ -133,6 +133,8 @@ pub struct LogLine {
     pub level: String,
     /// Target or logger.
     pub target: String,
-    /// The message with its fields.
+    /// The message.
     pub message: String,
+    /// The other fields, in the order in which they were recorded.
+    pub fields: Vec<(String, String)>,
 }

@@ -13,6 +13,11 @@ mod evidence;
 
 pub use auditable::{AuditValue, Auditable};
 pub use evidence::{CheckSeen, Evidence, GoldenSeen, LogLine, PanicSeen};
+/// Derives the trait of the same name for a struct or an enum, field by field.
+///
+/// `#[audit(skip)]` leaves a field out, `#[audit(sensitive)]` keeps only a hash of it, `#[audit(key)]` marks the field
+/// that tells one value of a list from the next (which snapshots do not use yet).
+pub use stageflow_stress_macros::Auditable;
 
 use std::ops::Deref;
 

@@ -243,14 +243,6 @@ inventory::collect!(Registered);
 pub struct RegisteredObserver(pub &'static ObserverDef);
 inventory::collect!(RegisteredObserver);
 
-/// The tests of this binary, sorted by path.
-pub fn tests() -> Vec<&'static TestDef> {
-    let mut tests: Vec<_> =
-        inventory::iter::<Registered>.into_iter().map(|registered| registered.0).collect();
-    tests.sort_by_key(|test| (test.module_path, test.case));
-    tests
-}
-
 /// The observers of this binary that follow `entry`, sorted by path.
 pub fn observers_of(entry: &str) -> Vec<&'static ObserverDef> {
     let mut observers: Vec<_> = inventory::iter::<RegisteredObserver>

@@ -1,3 +1,17 @@
 //! The run folder: where it lies, how it is claimed, and how its files are made from the journals.
 
-pub mod state;
+mod claim;
+mod environment;
+mod files;
+mod fold;
+mod invocation;
+mod slug;
+pub(crate) mod state;
+mod store;
+mod write;
+
+pub use write::{FoldError, recover};
+
+pub(crate) use files::{create_unique, write_atomically};
+pub(crate) use slug::{file_time, slug};
+pub(crate) use store::{Run, Store};

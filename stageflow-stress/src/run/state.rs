@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::classify::{Priority, Risk};
-use crate::finding::Finding;
+use crate::finding::{Finding, FindingStatus};
 use crate::journal::record::{
     Check, Citation, ContextFact, DocumentationFeedback, DxScore, DxTime, GoldenRecord, Hypothesis, KnownAs,
     LedgerRecord, Loss, Metric, Note, ObserverRecord, PanicRecord, ProcessInfo, Sample, TestEnd, TestStart,
@@ -190,8 +190,21 @@ pub struct StoredFinding {
 }
 
 impl StoredFinding {
-    /// The status: what the committed file says, else `open`.
-    pub fn status(&self) -> &str {
-        self.known.as_ref().map_or("open", |known| known.status.as_str())
+    /// The status: what the committed file says, else open. A finding that the file calls resolved was seen again, so
+    /// it is open.
+    pub fn status(&self) -> FindingStatus {
+        match self.known_status() {
+            None | Some(FindingStatus::Resolved) => FindingStatus::Open,
+            Some(status) => status,
+        }
+    }
+
+    /// Whether the committed file calls it resolved, and yet it was seen.
+    pub fn is_regression(&self) -> bool {
+        self.known_status() == Some(FindingStatus::Resolved)
+    }
+
+    fn known_status(&self) -> Option<FindingStatus> {
+        self.known.as_ref().and_then(|known| known.status.parse().ok())
     }
 }

@@ -2,6 +2,7 @@
 
 use super::fixture::{analysed, check, empty, passed, rich, stored, test};
 use super::*;
+use crate::report::verdict::{RunStatus, VerdictWord, verdict};
 use crate::classify::Severity;
 use crate::finding::Finding;
 use crate::journal::record::*;

@@ -1,0 +1,176 @@
+//! The `tracing` layer that feeds the tests' logs.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id};
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
+use tracing_subscriber::registry::LookupSpan;
+
+use super::logfile::{LogEvent, unattributed};
+use super::routing::{Active, current};
+use crate::log::format::{Level as LogLevel, Route};
+
+static JOINED: AtomicBool = AtomicBool::new(false);
+
+/// Whether a layer has seen anything: ours, or one that the user's own subscriber carries.
+pub fn is_joined() -> bool {
+    JOINED.load(Ordering::Relaxed)
+}
+
+/// Installs our subscriber as the global one. Returns why it could not, if so.
+pub fn install() -> Option<String> {
+    match tracing::subscriber::set_global_default(tracing_subscriber::registry().with(StageflowLayer::new())) {
+        Ok(()) => None,
+        Err(_) => Some(
+            "another global tracing subscriber was installed before the first test; add `stageflow_stress::layer()` to it"
+                .to_owned(),
+        ),
+    }
+}
+
+/// The layer, for programs that install a global subscriber of their own before the first test.
+///
+/// ```
+/// use tracing_subscriber::prelude::*;
+///
+/// let subscriber = tracing_subscriber::registry().with(stageflow_stress::layer());
+/// # drop(subscriber);
+/// ```
+#[must_use]
+pub fn layer() -> StageflowLayer {
+    StageflowLayer::new()
+}
+
+/// Writes events into the log of the test that they belong to. Made by [`layer`].
+#[derive(Debug)]
+pub struct StageflowLayer {
+    _private: (),
+}
+
+impl StageflowLayer {
+    fn new() -> Self {
+        StageflowLayer { _private: () }
+    }
+}
+
+/// The test that was current when a span was opened, kept with the span.
+struct SpanTest(Arc<Active>);
+
+/// The fields of a span, rendered once.
+struct SpanText(String);
+
+impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for StageflowLayer {
+    fn on_register_dispatch(&self, _: &tracing::Dispatch) {
+        JOINED.store(true, Ordering::Relaxed);
+    }
+
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
+        let Some(span) = context.span(id) else { return };
+        let inherited =
+            span.parent().and_then(|parent| parent.extensions().get::<SpanTest>().map(|test| test.0.clone()));
+        let mut fields = FieldText::default();
+        attributes.record(&mut fields);
+        let mut text = attributes.metadata().name().to_owned();
+        if !fields.pairs.is_empty() {
+            let pairs: Vec<_> = fields.pairs.iter().map(|(key, value)| format!("{key}={value}")).collect();
+            let _ = write!(text, "{{{}}}", pairs.join(" "));
+        }
+        let mut extensions = span.extensions_mut();
+        // A span keeps only tests that are surely its own: a sole active test may be gone when the span still lives.
+        if let Some(test) = inherited.or_else(|| match current() {
+            Some((test, Route::Thread)) => Some(test),
+            _ => None,
+        }) {
+            extensions.insert(SpanTest(test));
+        }
+        extensions.insert(SpanText(text));
+    }
+
+    fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
+        let mut spans = Vec::new();
+        let mut owner = None;
+        if let Some(scope) = context.event_scope(event) {
+            for span in scope {
+                let extensions = span.extensions();
+                if owner.is_none() {
+                    owner = extensions.get::<SpanTest>().map(|test| test.0.clone());
+                }
+                spans.push(
+                    extensions
+                        .get::<SpanText>()
+                        .map_or_else(|| span.name().to_owned(), |text| text.0.clone()),
+                );
+            }
+        }
+        spans.reverse();
+        let mut fields = FieldText::default();
+        event.record(&mut fields);
+        let pairs: Vec<_> =
+            fields.pairs.iter().map(|(key, value)| (Cow::from(*key), Cow::from(value.as_str()))).collect();
+        let metadata = event.metadata();
+        let log_event = LogEvent {
+            level: Some(level_name(metadata.level())),
+            route: Route::Span,
+            target: metadata.target(),
+            message: &fields.message,
+            fields: &pairs,
+            spans: &spans.join("/"),
+        };
+        match owner.map(|test| (test, Route::Span)).or_else(current) {
+            Some((test, route)) => test.log.write(&LogEvent { route, ..log_event }),
+            None => unattributed(&log_event),
+        }
+    }
+}
+
+/// Level names of the seeds, which are those of Python's `logging`. `TRACE` stays apart.
+fn level_name(level: &Level) -> LogLevel {
+    match *level {
+        Level::ERROR => LogLevel::Error,
+        Level::WARN => LogLevel::Warning,
+        Level::INFO => LogLevel::Info,
+        Level::DEBUG => LogLevel::Debug,
+        Level::TRACE => LogLevel::Trace,
+    }
+}
+
+#[derive(Default)]
+struct FieldText {
+    message: String,
+    pairs: Vec<(&'static str, String)>,
+}
+
+impl Visit for FieldText {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.push(field, value.to_owned());
+    }
+
+    fn record_error(&mut self, field: &Field, value: &(dyn std::error::Error + 'static)) {
+        let mut text = value.to_string();
+        let mut source = value.source();
+        while let Some(cause) = source {
+            let _ = write!(text, ": {cause}");
+            source = cause.source();
+        }
+        self.push(field, text);
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
+        self.push(field, format!("{value:?}"));
+    }
+}
+
+impl FieldText {
+    fn push(&mut self, field: &Field, text: String) {
+        if field.name() == "message" {
+            self.message = text;
+        } else {
+            self.pairs.push((field.name(), text));
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! Routing: what a test's tasks and threads log, and where they panic, reaches that test.
+//!
+//! One global subscriber and one panic hook serve all tests of the process. A record belongs to the test of the nearest
+//! span that was opened within a test; else to the test that its thread is tagged with; else to the only test that is
+//! active. How it was found is written beside it. What cannot be attributed is kept apart and counted.
+
+mod layer;
+mod logfile;
+mod panics;
+mod routing;
+
+pub use layer::{StageflowLayer, layer};
+pub use logfile::{LogEvent, LogFile, keep_unattributed_in, unattributed_count};
+pub use panics::{CaughtPanic, payload_text, quietly};
+pub use routing::{Active, enter, register, tag_thread, unregister};
+
+use std::sync::OnceLock;
+
+/// Whether log events reach us: `None` if they do, else why not.
+static PARTIAL: OnceLock<Option<String>> = OnceLock::new();
+
+/// Installs the subscriber and the panic hook, once per process. Returns why the capture is partial, if it is.
+pub fn install() -> Option<String> {
+    PARTIAL
+        .get_or_init(|| {
+            panics::install();
+            layer::install()
+        })
+        .clone()
+        .filter(|_| !layer::is_joined())
+}

@@ -1,0 +1,108 @@
+//! The state behind a context: where records go, and what the verdict needs to remember.
+
+use std::panic::Location;
+use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::capture::Active;
+use crate::classify::Severity;
+use crate::finding::{Finding, KnownFindings, fingerprint};
+use crate::journal::record::{Check, FindingRecord, GoldenOutcome, Metric, Record, TestStart};
+use crate::registry::TestDef;
+use crate::roadmap::Entry;
+use crate::run::Run;
+
+/// The state of a running test. Outlives the test where a task or thread still holds a handle.
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) def: &'static TestDef,
+    pub(crate) entry: Entry,
+    pub(crate) run: Arc<Run>,
+    pub(crate) start: TestStart,
+    pub(crate) seed: u64,
+    pub(crate) active: Arc<Active>,
+    pub(crate) known: Arc<KnownFindings>,
+    pub(crate) root: std::path::PathBuf,
+    pub(crate) collected: Mutex<Collected>,
+    pub(crate) iteration: AtomicU32,
+}
+
+/// What the verdict and the observers need of what was recorded.
+#[derive(Debug, Default)]
+pub(crate) struct Collected {
+    pub(crate) checks: Vec<Check>,
+    pub(crate) goldens: Vec<(String, GoldenOutcome)>,
+    pub(crate) metrics: Vec<Metric>,
+    pub(crate) findings: Vec<FindingRecord>,
+}
+
+impl Inner {
+    /// Appends a record of this test.
+    pub(crate) fn record(&self, record: Record) {
+        self.run.journal.append(Some(self.start.number), record, false);
+    }
+
+    pub(crate) fn collected(&self) -> MutexGuard<'_, Collected> {
+        self.collected.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn iteration(&self) -> u32 {
+        self.iteration.load(Ordering::Relaxed)
+    }
+
+    /// The severity of what the runtime itself finds in this test, unless the rule says otherwise.
+    pub(crate) fn severity(&self) -> Severity {
+        self.def.options.severity.unwrap_or(Severity::High)
+    }
+
+    /// A source file as findings show it: relative to the workspace root where it lies below it.
+    pub(crate) fn shown_file(&self, file: &str) -> String {
+        let path = Path::new(file);
+        path.strip_prefix(&self.root).unwrap_or(path).to_string_lossy().replace('\\', "/")
+    }
+
+    /// The text of a source line without its indentation, as part of a fingerprint; `None` where it cannot be read.
+    pub(crate) fn source_line(&self, file: &str, line: u32) -> Option<String> {
+        // `file!()` is relative to the workspace root, whatever directory the test runs in.
+        let text = std::fs::read_to_string(self.root.join(file)).ok()?;
+        let line = text.lines().nth(usize::try_from(line).ok()?.checked_sub(1)?)?;
+        Some(line.split_whitespace().collect::<Vec<_>>().join(" "))
+    }
+
+    /// Records a finding, synced to disk, and returns its fingerprint.
+    pub(crate) fn file(&self, mut finding: Finding, source: &str, location: Option<&Location<'_>>) -> String {
+        if finding.rule.is_empty() {
+            finding.rule = source.to_owned();
+        }
+        if finding.locator.is_empty() {
+            finding.locator = format!("{}::{}", self.start.crate_name, self.start.name);
+        }
+        if let (None, Some(location)) = (&finding.location, location) {
+            finding.location = Some(format!("{}:{}", self.shown_file(location.file()), location.line()));
+        }
+        if finding.reproduction.code_snippet.is_none() {
+            finding.reproduction.code_snippet = Some(self.start.reproduce.clone());
+        } else if !finding.reproduction.steps.contains(&self.start.reproduce) {
+            finding.reproduction.steps.push(self.start.reproduce.clone());
+        }
+        // What is wrong with the finding itself is said within it: it must not be lost for a bad attachment.
+        if let Err(problem) = finding.check() {
+            finding.repair(&problem);
+            self.active.log.write(&crate::capture::LogEvent {
+                level: Some(crate::log::format::Level::Error),
+                route: crate::log::format::Route::Thread,
+                target: "stageflow_stress",
+                message: &format!("a finding was recorded with a correction: {problem}"),
+                fields: &[],
+                spans: "",
+            });
+        }
+        let print = fingerprint(self.entry.id, &finding);
+        let known = self.known.lookup(&print);
+        let record = FindingRecord { fingerprint: print.clone(), source: source.to_owned(), known, finding };
+        self.run.journal.append(Some(self.start.number), Record::Finding(Box::new(record.clone())), true);
+        self.collected().findings.push(record);
+        print
+    }
+}

@@ -1,0 +1,11 @@
+//! findings.json: read wide, written narrow.
+
+mod raw;
+mod read;
+mod write;
+
+pub use read::{Document, DocumentError, DocumentFinding, DocumentMetadata, Word};
+pub(super) use write::fact;
+pub use write::render;
+#[cfg(test)]
+pub(crate) use write::schema;

@@ -1,0 +1,426 @@
+//! Writing findings.json: narrow. Every document validates under the schema that its readers know
+//! (`docs/schema/findings.upstream.schema.json`); what that schema has no place for goes under `x_stageflow`.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::classify::Severity;
+use crate::finding::ledger;
+use crate::finding::model::{
+    Attachment, Classification, Counted, Effort, EvidenceItem, FindingStatus, FindingType, Frequency, Impact,
+    Recommendation, RiskLevel,
+};
+use crate::finding::time::is_rfc3339;
+use crate::journal::record::{Fact, Loss, TestStatus};
+use crate::run::state::{RunState, StoredFinding};
+
+/// The statuses of a run that the schema knows.
+const STATUSES: [&str; 4] = ["in_progress", "completed", "failed", "blocked"];
+
+#[derive(Serialize)]
+struct Out<'a> {
+    metadata: Metadata<'a>,
+    findings: Vec<Written<'a>>,
+}
+
+#[derive(Serialize)]
+struct Metadata<'a> {
+    roadmap_entry_id: &'a str,
+    roadmap_entry_title: &'a str,
+    agent_run_id: &'a str,
+    started_at: &'a str,
+    completed_at: &'a str,
+    status: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stageflow_version: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    agent_model: Option<&'a str>,
+    total_findings: usize,
+    summary: &'a str,
+    x_stageflow: RunExtension<'a>,
+}
+
+#[derive(Serialize)]
+struct RunExtension<'a> {
+    format: u32,
+    profile: &'static str,
+    sdk_version: &'static str,
+    run_id: &'a str,
+    entry: &'a str,
+    completed: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status_detail: Option<&'a str>,
+    tests: BTreeMap<&'static str, usize>,
+    lost: u64,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    losses: &'a [Loss],
+    unreadable_lines: u64,
+}
+
+#[derive(Serialize)]
+struct Written<'a> {
+    id: &'a str,
+    #[serde(rename = "type")]
+    kind: FindingType,
+    severity: Severity,
+    title: &'a str,
+    description: &'a str,
+    status: FindingStatus,
+    created_at: &'a str,
+    updated_at: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    component: Option<&'a str>,
+    tags: Vec<&'a str>,
+    reproduction: WrittenReproduction<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    impact: Option<WrittenImpact<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recommendation: Option<WrittenRecommendation<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resolution: Option<Resolution<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    related_findings: Vec<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    attachments: Vec<&'a Attachment>,
+    x_stageflow: FindingExtension<'a>,
+}
+
+#[derive(Serialize)]
+struct WrittenReproduction<'a> {
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    steps: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code_snippet: Option<&'a str>,
+    environment: WrittenEnvironment<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    frequency: Option<Frequency>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    conditions: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct WrittenEnvironment<'a> {
+    os: &'a str,
+    dependencies: BTreeMap<&'a str, &'a str>,
+}
+
+#[derive(Serialize)]
+struct WrittenImpact<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    affected_users: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data_risk: Option<RiskLevel>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    security_risk: Option<RiskLevel>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    availability_risk: Option<RiskLevel>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    business_impact: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    workaround_available: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    workaround_description: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct WrittenRecommendation<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    summary: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detailed_proposal: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code_suggestion: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    estimated_effort: Option<Effort>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    breaking_change: Option<bool>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    alternatives: &'a [String],
+}
+
+#[derive(Serialize)]
+struct Resolution<'a> {
+    resolution_type: &'static str,
+    resolution_details: &'a str,
+}
+
+/// What the committed file says. Its word for a regression is `resolved`, while the finding is open.
+#[derive(Serialize)]
+struct WrittenKnown<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<&'a str>,
+    status: &'a str,
+    why: &'a str,
+}
+
+#[derive(Serialize)]
+struct FindingExtension<'a> {
+    #[serde(rename = "type")]
+    kind: FindingType,
+    severity: Severity,
+    fingerprint: &'a str,
+    rule: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<&'a str>,
+    locator: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source_line: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    location: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    classification: Option<Classification>,
+    source: &'a str,
+    occurrences: u64,
+    tests: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    frequency: Option<Counted>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    known: Option<WrittenKnown<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    duplicate_of: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ledger_id: Option<String>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    evidence: &'a [EvidenceItem],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    refused_attachments: Vec<String>,
+}
+
+/// The content of a run's findings.json.
+///
+/// `status` is one of the schema's four words; any other is written as `failed`, and kept as detail. While the run is in
+/// progress, `completed_at`, which the schema requires, is the time of the last record, and `x_stageflow.completed` says
+/// that it is not the end.
+#[cfg_attr(not(test), allow(dead_code))]
+pub fn render(state: &RunState, status: &str, summary: &str) -> Vec<u8> {
+    let known_status = STATUSES.into_iter().find(|known| *known == status);
+    let started_at = time_or(&state.info.started_at, "1970-01-01T00:00:00Z");
+    let mut tests = BTreeMap::new();
+    for test in &state.tests {
+        *tests.entry(test.status.as_str()).or_insert(0) += 1;
+    }
+    let ids = ledger::ids(state);
+    let out = Out {
+        metadata: Metadata {
+            roadmap_entry_id: &state.info.entry.id,
+            roadmap_entry_title: &state.info.entry.title,
+            agent_run_id: &state.info.uuid,
+            started_at,
+            completed_at: time_or(&state.last_at, started_at),
+            status: known_status.unwrap_or("failed"),
+            stageflow_version: fact(state, Fact::StageflowVersion),
+            agent_model: fact(state, Fact::AgentModel),
+            total_findings: state.findings.len(),
+            summary,
+            x_stageflow: RunExtension {
+                format: 1,
+                profile: "upstream",
+                sdk_version: env!("CARGO_PKG_VERSION"),
+                run_id: &state.info.run_id,
+                entry: &state.info.entry.id,
+                completed: status != "in_progress"
+                    && !state.tests.iter().any(|test| test.status == TestStatus::Running),
+                status_detail: known_status.is_none().then_some(status),
+                tests,
+                lost: state.losses.iter().fold(0, |sum, loss| sum.saturating_add(loss.count)),
+                losses: &state.losses,
+                unreadable_lines: state.unreadable_lines,
+            },
+        },
+        findings: state
+            .findings
+            .iter()
+            .map(|stored| {
+                written(state, stored, ids.get(stored.fingerprint.as_str()).map(ToString::to_string))
+            })
+            .collect(),
+    };
+    let mut json = serde_json::to_vec_pretty(&out).unwrap_or_default();
+    json.push(b'\n');
+    json
+}
+
+fn written<'a>(state: &'a RunState, stored: &'a StoredFinding, ledger_id: Option<String>) -> Written<'a> {
+    let finding = &stored.finding;
+    let (kind, severity) = as_upstream(finding.kind, finding.severity);
+    let status = stored.status();
+    let created_at = time_or(&stored.created_at, time_or(&state.info.started_at, "1970-01-01T00:00:00Z"));
+
+    let mut tags: Vec<&str> = finding.tags.iter().map(String::as_str).collect();
+    if kind != finding.kind {
+        tags.push(finding.kind.as_str());
+    }
+    if stored.is_regression() {
+        tags.push("regression");
+    }
+    once(&mut tags);
+
+    let duplicate_of = match status {
+        FindingStatus::Duplicate => stored.known.as_ref().and_then(|known| known.duplicate_of.as_deref()),
+        _ => None,
+    };
+    let duplicate_of = duplicate_of.map(|target| id_of(state, target));
+    let mut related: Vec<&str> =
+        duplicate_of.into_iter().chain(finding.related.iter().map(String::as_str)).collect();
+    once(&mut related);
+
+    let resolution_type = match status {
+        FindingStatus::WontFix => Some("wont_fix"),
+        FindingStatus::Duplicate => Some("duplicate"),
+        // A resolved finding that is in this document was seen again, so it is not resolved.
+        _ => None,
+    };
+    let why = stored.known.as_ref().map_or("", |known| known.why.as_str());
+
+    Written {
+        id: &stored.id,
+        kind,
+        severity,
+        title: &finding.title,
+        description: if finding.description.is_empty() { &finding.title } else { &finding.description },
+        status,
+        created_at,
+        updated_at: time_or(&stored.updated_at, created_at),
+        component: finding.component.as_deref(),
+        tags,
+        reproduction: WrittenReproduction {
+            steps: &finding.reproduction.steps,
+            code_snippet: finding.reproduction.code_snippet.as_deref(),
+            environment: WrittenEnvironment {
+                os: &state.info.environment.os,
+                dependencies: dependencies(state, stored),
+            },
+            frequency: finding.reproduction.frequency(),
+            conditions: finding.reproduction.conditions.as_deref(),
+        },
+        impact: (finding.impact != Impact::default()).then(|| impact(&finding.impact)),
+        recommendation: (finding.recommendation != Recommendation::default())
+            .then(|| recommendation(&finding.recommendation)),
+        resolution: resolution_type
+            .map(|resolution_type| Resolution { resolution_type, resolution_details: why }),
+        related_findings: related,
+        attachments: finding.attachments.iter().filter(|attachment| attachment.check().is_ok()).collect(),
+        x_stageflow: FindingExtension {
+            kind: finding.kind,
+            severity: finding.severity,
+            fingerprint: &stored.fingerprint,
+            rule: &finding.rule,
+            key: finding.key.as_deref(),
+            locator: &finding.locator,
+            source_line: finding.source_line.as_deref(),
+            location: finding.location.as_deref(),
+            classification: finding.classification,
+            source: &stored.source,
+            occurrences: stored.occurrences,
+            tests: &stored.tests,
+            frequency: finding.reproduction.counted,
+            known: stored.known.as_ref().map(|known| WrittenKnown {
+                id: known.id.as_deref(),
+                status: &known.status,
+                why: &known.why,
+            }),
+            duplicate_of,
+            ledger_id,
+            evidence: &finding.evidence,
+            refused_attachments: finding
+                .attachments
+                .iter()
+                .filter_map(|attachment| attachment.check().err())
+                .map(|error| error.to_string())
+                .collect(),
+        },
+    }
+}
+
+/// Type and severity in the words of the schema. The exact ones are kept under `x_stageflow`, the exact type also as tag.
+fn as_upstream(kind: FindingType, severity: Severity) -> (FindingType, Severity) {
+    match kind {
+        FindingType::SilentFailure => (FindingType::Reliability, severity),
+        FindingType::LogIssue => (FindingType::Bug, severity),
+        FindingType::Strength => (FindingType::Improvement, Severity::Info),
+        kind => (kind, severity),
+    }
+}
+
+fn impact(impact: &Impact) -> WrittenImpact<'_> {
+    WrittenImpact {
+        affected_users: impact.affected_users.as_deref(),
+        data_risk: impact.data_risk,
+        security_risk: impact.security_risk,
+        availability_risk: impact.availability_risk,
+        business_impact: impact.business_impact.as_deref(),
+        workaround_available: impact.workaround.is_some().then_some(true),
+        workaround_description: impact.workaround.as_deref(),
+    }
+}
+
+fn recommendation(recommendation: &Recommendation) -> WrittenRecommendation<'_> {
+    WrittenRecommendation {
+        summary: recommendation.summary.as_deref(),
+        detailed_proposal: recommendation.detailed_proposal.as_deref(),
+        code_suggestion: recommendation.code_suggestion.as_deref(),
+        estimated_effort: recommendation.estimated_effort,
+        breaking_change: recommendation.breaking_change,
+        alternatives: &recommendation.alternatives,
+    }
+}
+
+/// The compiler, Stageflow's packages and the packages whose tests saw the finding. The whole list is in
+/// `config/environment.json`, once, instead of in every finding.
+fn dependencies<'a>(state: &'a RunState, stored: &'a StoredFinding) -> BTreeMap<&'a str, &'a str> {
+    let environment = &state.info.environment;
+    let mut dependencies: BTreeMap<&str, &str> = environment
+        .dependencies
+        .iter()
+        .filter(|(name, _)| name.contains("stageflow"))
+        .map(|(name, version)| (name.as_str(), version.as_str()))
+        .collect();
+    for test in state.tests.iter().filter(|test| stored.tests.contains(&test.start.name)) {
+        dependencies.insert(&test.start.package, &test.start.package_version);
+    }
+    dependencies.extend(environment.rustc.as_deref().map(|version| ("rustc", version)));
+    dependencies
+}
+
+/// The id of a duplicate's target, where it is a fingerprint of this run.
+fn id_of<'a>(state: &'a RunState, target: &'a str) -> &'a str {
+    state
+        .findings
+        .iter()
+        .find(|stored| stored.fingerprint == target)
+        .map_or(target, |stored| stored.id.as_str())
+}
+
+/// A fact of the setting: what a test said, else what `stageflow.toml` says.
+pub(in crate::finding) fn fact(state: &RunState, wanted: Fact) -> Option<&str> {
+    state
+        .tests
+        .iter()
+        .flat_map(|test| &test.facts)
+        .chain(&state.info.settings)
+        .find(|fact| fact.fact == wanted)
+        .map(|fact| fact.value.as_str())
+}
+
+/// Keeps the first of equal values.
+fn once(values: &mut Vec<&str>) {
+    let mut seen = std::collections::BTreeSet::new();
+    values.retain(|value| seen.insert(*value));
+}
+
+/// The time if it is one. A damaged journal must not make a document that nobody can read.
+fn time_or<'a>(time: &'a str, otherwise: &'a str) -> &'a str {
+    if is_rfc3339(time) { time } else { otherwise }
+}
+
+/// The schema that every rendered document satisfies.
+#[cfg(test)]
+pub(crate) fn schema() -> serde_json::Value {
+    serde_json::from_str(include_str!("../../../../docs/schema/findings.upstream.schema.json"))
+        .expect("a schema")
+}
+
+#[cfg(test)]
+#[path = "write_tests.rs"]
+mod tests;

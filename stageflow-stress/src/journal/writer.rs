@@ -1,0 +1,80 @@
+//! Appending to a journal.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Instant, SystemTime};
+
+use super::record::{Envelope, Record};
+use super::{FORMAT, line, timestamp};
+
+/// The journal of this process for one run folder. Shared by all its threads.
+#[derive(Debug)]
+pub struct Journal {
+    path: PathBuf,
+    opened: Instant,
+    opened_at: SystemTime,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    file: File,
+    seq: u64,
+    /// Records that could not be written, and the first reason.
+    lost: u64,
+    why: Option<String>,
+}
+
+impl Journal {
+    /// Creates the file, which must not exist.
+    pub fn create(path: &Path) -> io::Result<Journal> {
+        let file = OpenOptions::new().append(true).create_new(true).open(path)?;
+        Ok(Journal {
+            path: path.to_owned(),
+            opened: Instant::now(),
+            opened_at: SystemTime::now(),
+            state: Mutex::new(State { file, seq: 0, lost: 0, why: None }),
+        })
+    }
+
+    /// Appends a record. With `sync`, it survives a power cut once this returns; without, it survives the process.
+    ///
+    /// Recording never breaks a test: a record that cannot be written is counted, see [`Journal::lost`].
+    pub fn append(&self, test: Option<u32>, record: Record, sync: bool) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        // Within a process the order is that of the monotonic clock; a step of the wall clock must not turn it round.
+        let elapsed = self.opened.elapsed();
+        let envelope = Envelope {
+            v: FORMAT,
+            seq: state.seq,
+            t: u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX),
+            ts: timestamp(self.opened_at + elapsed),
+            test,
+            r: record,
+        };
+        let written = line::encode(&envelope)
+            .map_err(io::Error::from)
+            .and_then(|line| state.file.write_all(line.as_bytes()))
+            .and_then(|()| if sync { state.file.sync_data() } else { Ok(()) });
+        // The number is used up either way, so that a lost record shows as a hole.
+        state.seq += 1;
+        if let Err(error) = written {
+            state.lost += 1;
+            if state.why.is_none() {
+                state.why = Some(error.to_string());
+                eprintln!(
+                    "stageflow-stress: cannot write to {}: {error}; what is not recorded is counted",
+                    self.path.display()
+                );
+            }
+        }
+    }
+
+    /// How many records could not be written, and the first reason.
+    pub fn lost(&self) -> Option<(u64, String)> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.why.clone().map(|why| (state.lost, why))
+    }
+}

@@ -1,0 +1,192 @@
+//! Claiming a run folder: one per invocation and entry, whichever process comes first.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use serde::{Deserialize, Serialize};
+
+use super::environment;
+use super::files::{locked, write_atomically};
+use super::invocation::Invocation;
+use super::slug::slug;
+use super::state::{EntryInfo, Environment, RunInfo};
+use crate::journal;
+use crate::settings::Settings;
+
+/// Format of the store and of a run folder.
+pub const FORMAT: u32 = 1;
+
+/// What the processes of one invocation share: `runs/.stageflow/invocations/{key}.json`.
+#[derive(Debug, Serialize, Deserialize)]
+struct Shared {
+    key: String,
+    started_at: String,
+    environment: Environment,
+    git_commit: Option<String>,
+    git_dirty: Option<bool>,
+    /// Entry → run folder, relative to the runs directory.
+    runs: BTreeMap<String, PathBuf>,
+}
+
+/// Makes the runs directory usable, or says why it cannot be.
+pub fn prepare(runs: &Path, keep: bool) -> io::Result<()> {
+    let hidden = runs.join(".stageflow");
+    fs::create_dir_all(hidden.join("invocations"))?;
+    let format = hidden.join("FORMAT");
+    match fs::read_to_string(&format) {
+        Ok(text) if text.trim().parse() == Ok(FORMAT) => {}
+        Ok(text) => {
+            return Err(io::Error::other(format!(
+                "{} says format {}, this version writes format {FORMAT}; use the version that wrote it, or another \
+                 runs directory",
+                format.display(),
+                text.trim()
+            )));
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            write_atomically(&format, format!("{FORMAT}\n").as_bytes())?;
+        }
+        Err(error) => return Err(error),
+    }
+    let ignore = runs.join(".gitignore");
+    if !keep && !ignore.exists() {
+        write_atomically(&ignore, b"# Run folders are made anew by every test run. `keep = true` in stageflow.toml leaves them to git.\n*\n")?;
+    }
+    // That the directory takes new files is only known once it has taken one: a read-only mount lets `exists` pass.
+    let probe = hidden.join(format!("probe-{}", uuid::Uuid::now_v7()));
+    fs::write(&probe, b"")?;
+    fs::remove_file(&probe)
+}
+
+/// The run folder of `entry` in this invocation, claimed now or earlier.
+pub fn claim(
+    runs: &Path,
+    settings: &Settings,
+    invocation: &Invocation,
+    seed: u64,
+    entry: &EntryInfo,
+) -> io::Result<(PathBuf, RunInfo)> {
+    let hidden = runs.join(".stageflow");
+    let shared_path = hidden.join("invocations").join(format!("{}.json", slug(&invocation.key)));
+    locked(&hidden.join("lock"), || {
+        let mut shared = read_shared(&shared_path).unwrap_or_else(|| {
+            let (git_commit, git_dirty) = environment::git(&settings.root);
+            Shared {
+                key: invocation.key.clone(),
+                started_at: journal::now(),
+                environment: environment::environment(&settings.root),
+                git_commit,
+                git_dirty,
+                runs: BTreeMap::new(),
+            }
+        });
+        if let Some(relative) = shared.runs.get(&entry.id) {
+            let dir = runs.join(relative);
+            // A folder that somebody removed while the invocation went on is claimed anew.
+            if let Some(info) = read_info(&dir) {
+                return Ok((dir, info));
+            }
+        }
+        let (relative, run_id) = next_folder(runs, &entry.id)?;
+        let dir = runs.join(&relative);
+        let info = RunInfo {
+            format: FORMAT,
+            run_id,
+            uuid: uuid::Uuid::now_v7().to_string(),
+            entry: entry.clone(),
+            started_at: journal::now(),
+            invocation: invocation.key.clone(),
+            seed,
+            git_commit: shared.git_commit.clone(),
+            git_dirty: shared.git_dirty,
+            environment: shared.environment.clone(),
+            settings: settings.facts.clone(),
+            ci: environment::ci_labels(),
+        };
+        fs::create_dir_all(dir.join(".stageflow/journal"))?;
+        write_json(&dir.join(".stageflow/run.json"), &info)?;
+        shared.runs.insert(entry.id.clone(), relative);
+        write_json(&shared_path, &shared)?;
+        Ok((dir, info))
+    })
+}
+
+/// Creates the next folder of the entry for today (UTC). `create_dir` decides who gets it.
+fn next_folder(runs: &Path, entry: &str) -> io::Result<(PathBuf, String)> {
+    let date = humantime::format_rfc3339_seconds(SystemTime::now()).to_string()[..10].to_owned();
+    let entry_dir = runs.join(entry);
+    fs::create_dir_all(&entry_dir)?;
+    let prefix = format!("run-{date}-");
+    let mut sequence: u64 = fs::read_dir(&entry_dir)?
+        .filter_map(|item| item.ok()?.file_name().to_str()?.strip_prefix(&prefix)?.parse().ok())
+        .max()
+        .unwrap_or(0);
+    loop {
+        sequence += 1;
+        let run_id = format!("{prefix}{sequence:03}");
+        match fs::create_dir(entry_dir.join(&run_id)) {
+            Ok(()) => return Ok((PathBuf::from(entry).join(&run_id), run_id)),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// The identity of the run in `dir`, if it is one.
+pub fn read_info(dir: &Path) -> Option<RunInfo> {
+    serde_json::from_slice(&fs::read(dir.join(".stageflow/run.json")).ok()?).ok()
+}
+
+fn read_shared(path: &Path) -> Option<Shared> {
+    serde_json::from_slice(&fs::read(path).ok()?).ok()
+}
+
+fn write_json(path: &Path, value: &impl Serialize) -> io::Result<()> {
+    let mut text = serde_json::to_string_pretty(value).map_err(io::Error::from)?;
+    text.push('\n');
+    write_atomically(path, text.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sequence_numbers_are_claimed_once_each() {
+        let directory = tempfile::tempdir().unwrap();
+        let runs = directory.path();
+        let mut claimed: Vec<String> = std::thread::scope(|scope| {
+            let threads: Vec<_> =
+                (0..8).map(|_| scope.spawn(|| next_folder(runs, "DAG-005").unwrap().1)).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        claimed.sort();
+        claimed.dedup();
+        assert_eq!(claimed.len(), 8);
+        assert!(claimed[0].ends_with("-001") && claimed[7].ends_with("-008"), "{claimed:?}");
+    }
+
+    #[test]
+    fn another_format_is_refused_and_left_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        prepare(directory.path(), false).unwrap();
+        let format = directory.path().join(".stageflow/FORMAT");
+        fs::write(&format, "9\n").unwrap();
+        let error = prepare(directory.path(), false).unwrap_err().to_string();
+        assert!(error.contains("format 9") && error.contains("format 1"), "{error}");
+        assert_eq!(fs::read_to_string(&format).unwrap(), "9\n");
+    }
+
+    #[test]
+    fn runs_are_ignored_by_git_unless_they_are_kept() {
+        let directory = tempfile::tempdir().unwrap();
+        prepare(directory.path(), false).unwrap();
+        assert!(fs::read_to_string(directory.path().join(".gitignore")).unwrap().ends_with("\n*\n"));
+        let kept = tempfile::tempdir().unwrap();
+        prepare(kept.path(), true).unwrap();
+        assert!(!kept.path().join(".gitignore").exists());
+    }
+}

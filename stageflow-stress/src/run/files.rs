@@ -1,0 +1,53 @@
+//! Files that are never seen half written, and locks that vanish with their process.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// Replaces a file as a whole: readers see the old content or the new, whatever happens in between.
+pub fn write_atomically(path: &Path, content: &[u8]) -> io::Result<()> {
+    let directory = path.parent().ok_or_else(|| io::Error::other("a file needs a directory"))?;
+    fs::create_dir_all(directory)?;
+    // A reader that watches modification times need not wake for the same bytes.
+    if fs::read(path).is_ok_and(|existing| existing == content) {
+        return Ok(());
+    }
+    let temporary = directory.join(format!(".tmp-{}", uuid::Uuid::now_v7()));
+    let written = File::create(&temporary).and_then(|mut file| {
+        file.write_all(content)?;
+        file.sync_all()
+    });
+    if let Err(error) = written.and_then(|()| fs::rename(&temporary, path)) {
+        let _ = fs::remove_file(&temporary);
+        return Err(error);
+    }
+    Ok(())
+}
+
+/// Runs `action` while holding the lock of the file at `path`, which is created if need be and never removed: a lock
+/// file that is replaced would let two processes in.
+pub fn locked<T>(path: &Path, action: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+    if let Some(directory) = path.parent() {
+        fs::create_dir_all(directory)?;
+    }
+    let file = OpenOptions::new().create(true).truncate(false).write(true).open(path)?;
+    file.lock()?;
+    let result = action();
+    let _ = file.unlock();
+    result
+}
+
+/// Creates a file that did not exist: `stem.extension`, or `stem-2.extension` and so on.
+pub fn create_unique(directory: &Path, stem: &str, extension: &str) -> io::Result<(PathBuf, File)> {
+    fs::create_dir_all(directory)?;
+    for n in 1_u32.. {
+        let name = if n == 1 { format!("{stem}.{extension}") } else { format!("{stem}-{n}.{extension}") };
+        let path = directory.join(name);
+        match OpenOptions::new().append(true).create_new(true).open(&path) {
+            Ok(file) => return Ok((path, file)),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(io::Error::other("every name is taken"))
+}

@@ -1,0 +1,234 @@
+//! From journals to [`RunState`]: pure reading, the same result whoever does it and however often.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use super::claim::read_info;
+use super::state::{RunState, StoredFinding, TestState, Timed};
+use crate::finding::{Finding, FindingType, fingerprint};
+use crate::journal::record::{Envelope, FindingRecord, Loss, ProcessInfo, Record, TestStatus};
+use crate::journal::{self, JournalRead};
+use crate::{Severity, sys};
+
+/// Reads all journals of a run folder.
+pub fn read_state(dir: &Path) -> io::Result<RunState> {
+    let info = read_info(dir).ok_or_else(|| {
+        io::Error::other(format!(
+            "{} is not a run folder: .stageflow/run.json is missing or unreadable",
+            dir.display()
+        ))
+    })?;
+    let mut journals = Vec::new();
+    for item in fs::read_dir(dir.join(".stageflow/journal"))? {
+        let path = item?.path();
+        if path.extension().is_some_and(|extension| extension == "jsonl") {
+            journals.push((path.clone(), journal::read(&path)?));
+        }
+    }
+    journals.sort_by(|(left_path, left), (right_path, right)| {
+        let start = |read: &JournalRead| read.records.first().map(|record| record.ts.clone());
+        start(left).cmp(&start(right)).then_with(|| left_path.cmp(right_path))
+    });
+
+    let mut fold = Fold {
+        state: RunState {
+            last_at: info.started_at.clone(),
+            info,
+            dir: dir.to_owned(),
+            processes: Vec::new(),
+            tests: Vec::new(),
+            findings: Vec::new(),
+            ledger: Vec::new(),
+            losses: Vec::new(),
+            unreadable_lines: 0,
+        },
+        findings: BTreeMap::new(),
+        losses: BTreeMap::new(),
+    };
+    for (_, read) in journals {
+        fold.journal(read);
+    }
+    Ok(fold.finish())
+}
+
+struct Fold {
+    state: RunState,
+    findings: BTreeMap<String, StoredFinding>,
+    losses: BTreeMap<(String, String), u64>,
+}
+
+impl Fold {
+    fn journal(&mut self, read: JournalRead) {
+        self.state.unreadable_lines += read.unreadable;
+        if read.missing > 0 {
+            self.lose("record", read.missing, "numbered in a journal and not there");
+        }
+        let mut process: Option<ProcessInfo> = None;
+        // The position in `state.tests` of each test of this journal.
+        let mut tests = BTreeMap::new();
+        for envelope in read.records {
+            if envelope.ts > self.state.last_at {
+                self.state.last_at.clone_from(&envelope.ts);
+            }
+            match envelope.r {
+                Record::Open(opened) => process = Some(*opened),
+                Record::TestStart(start) => {
+                    tests.insert(start.number, self.state.tests.len());
+                    self.state.tests.push(TestState::new(*start, envelope.ts));
+                }
+                Record::Loss(loss) => self.lose(&loss.what, loss.count, &loss.why),
+                _ => match envelope.test.and_then(|number| tests.get(&number)) {
+                    Some(&position) => self.test_record(position, envelope),
+                    None => self.lose("record", 1, "belongs to a test whose start is not in the journal"),
+                },
+            }
+        }
+        if let Some(process) = process {
+            let alive = process.host == sys::host_name()
+                && sys::is_alive(process.pid, process.start_ticks, &process.boot);
+            for position in tests.into_values() {
+                if self.state.tests[position].end.is_none() && !alive {
+                    self.crashed(position, &process);
+                }
+            }
+            self.state.processes.push(process);
+        }
+    }
+
+    fn test_record(&mut self, position: usize, envelope: Envelope) {
+        let test = &mut self.state.tests[position];
+        match envelope.r {
+            Record::Check(check) => test.checks.push(check),
+            Record::Metric(metric) => test.metrics.push(metric),
+            Record::Sample(sample) => test.samples.push(sample),
+            Record::Throughput(throughput) => test.throughputs.push(throughput),
+            Record::Hypothesis(hypothesis) => test.hypotheses.push(hypothesis),
+            Record::Note(note) => test.notes.push(note),
+            Record::Citation(citation) => test.citations.push(citation),
+            Record::Context(fact) => test.facts.push(fact),
+            Record::DxScore(score) => test.dx_scores.push(score),
+            Record::DxTime(time) => test.dx_times.push(time),
+            Record::Documentation(feedback) => test.documentation.push(feedback),
+            Record::Golden(golden) => test.goldens.push(golden),
+            Record::Panic(panic) => test.panics.push(panic),
+            Record::Observer(observer) => test.observers.push(observer),
+            Record::Ledger(value) => {
+                let test = test.start.name.clone();
+                self.state.ledger.push(Timed { at: envelope.ts, test, value });
+            }
+            Record::Finding(record) => {
+                let test_name = test.start.name.clone();
+                if !test.findings.contains(&record.fingerprint) {
+                    test.findings.push(record.fingerprint.clone());
+                }
+                self.finding(*record, test_name, envelope.ts);
+            }
+            Record::TestEnd(end) => {
+                test.ended_at = Some(envelope.ts);
+                test.status = end.status;
+                if end.log.lost > 0 {
+                    let lost = end.log.lost;
+                    test.end = Some(*end);
+                    self.lose("log record", lost, "could not be written to the log file");
+                } else {
+                    test.end = Some(*end);
+                }
+            }
+            Record::Open(_) | Record::TestStart(_) | Record::Loss(_) => {}
+        }
+    }
+
+    fn finding(&mut self, record: FindingRecord, test: String, at: String) {
+        let stored = self.findings.entry(record.fingerprint.clone()).or_insert_with(|| StoredFinding {
+            id: String::new(),
+            fingerprint: record.fingerprint.clone(),
+            finding: record.finding.clone(),
+            source: record.source,
+            occurrences: 0,
+            tests: Vec::new(),
+            created_at: at.clone(),
+            updated_at: at.clone(),
+            known: record.known,
+        });
+        stored.occurrences += 1;
+        stored.created_at = stored.created_at.clone().min(at.clone());
+        stored.updated_at = stored.updated_at.clone().max(at);
+        // The worst severity that any occurrence had.
+        stored.finding.severity = stored.finding.severity.max(record.finding.severity);
+        if !stored.tests.contains(&test) {
+            stored.tests.push(test);
+        }
+    }
+
+    /// A test that started in a process which is gone without having recorded the test's end.
+    fn crashed(&mut self, position: usize, process: &ProcessInfo) {
+        let at = self.state.last_at.clone();
+        let test = &mut self.state.tests[position];
+        test.status = TestStatus::Crashed;
+        let name = test.start.name.clone();
+        let log = fs::read(self.state.dir.join(&test.start.log)).unwrap_or_default();
+        let log = String::from_utf8_lossy(&log);
+        let excerpt = crate::log::excerpt(&log, 20);
+        let mut finding = Finding::new(FindingType::Reliability, "the process ended inside the test")
+            .severity(Severity::Critical)
+            .rule("runtime.crashed")
+            .description(format!(
+                "`{name}` started in process {} and its end was never recorded: the process was killed, aborted or left \
+                 through `_exit`. What the test recorded until then is in this folder.",
+                process.pid
+            ))
+            .tag("crash")
+            .evidence("process", "the process is gone and the journal has no end of the test", serde_json::json!({ "pid": process.pid }))
+            .evidence("log", "the last lines of the test's log", serde_json::json!({ "lines": excerpt }));
+        finding.locator = format!("{}::{}", test.start.crate_name, name);
+        finding.location = Some(format!("{}:{}", test.start.file, test.start.line));
+        finding.reproduction.code_snippet = Some(test.start.reproduce.clone());
+        let print = fingerprint(&self.state.info.entry.id, &finding);
+        test.findings.push(print.clone());
+        let record = FindingRecord { fingerprint: print, source: "fold".to_owned(), known: None, finding };
+        self.finding(record, name, at);
+    }
+
+    fn lose(&mut self, what: &str, count: u64, why: &str) {
+        *self.losses.entry((what.to_owned(), why.to_owned())).or_default() += count;
+    }
+
+    fn finish(mut self) -> RunState {
+        self.state.findings = self.findings.into_values().collect();
+        self.state.losses =
+            self.losses.into_iter().map(|((what, why), count)| Loss { what, count, why }).collect();
+        self.state.tests.sort_by(|left, right| {
+            (&left.started_at, &left.start.name).cmp(&(&right.started_at, &right.start.name))
+        });
+        self.state
+    }
+}
+
+impl TestState {
+    fn new(start: crate::journal::record::TestStart, started_at: String) -> Self {
+        TestState {
+            start,
+            started_at,
+            ended_at: None,
+            status: TestStatus::Running,
+            end: None,
+            checks: Vec::new(),
+            metrics: Vec::new(),
+            samples: Vec::new(),
+            throughputs: Vec::new(),
+            hypotheses: Vec::new(),
+            notes: Vec::new(),
+            citations: Vec::new(),
+            facts: Vec::new(),
+            dx_scores: Vec::new(),
+            dx_times: Vec::new(),
+            documentation: Vec::new(),
+            goldens: Vec::new(),
+            panics: Vec::new(),
+            observers: Vec::new(),
+            findings: Vec::new(),
+        }
+    }
+}

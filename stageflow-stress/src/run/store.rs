@@ -1,0 +1,174 @@
+//! The runs directory as one process sees it: its open runs and their journals.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::claim;
+use super::invocation::{Invocation, seed_of};
+use super::slug::slug;
+use super::state::{EntryInfo, RunInfo};
+use super::write::write_folder;
+use crate::journal::Journal;
+use crate::journal::record::{ProcessInfo, Record};
+use crate::settings::Settings;
+use crate::sys;
+
+/// How much time may pass between two folds of a run while tests keep ending.
+const FOLD_EVERY: Duration = Duration::from_secs(2);
+
+/// The runs directory, the invocation and the open runs of this process.
+#[derive(Debug)]
+pub struct Store {
+    /// What was configured.
+    pub settings: Settings,
+    /// Which invocation this process belongs to.
+    pub invocation: Invocation,
+    /// Root seed of the invocation.
+    pub seed: u64,
+    /// Where run folders go: as configured, or the place that had to stand in for it.
+    pub runs: PathBuf,
+    /// Why the configured directory is not used, if it is not.
+    pub fallback: Option<String>,
+    open: Mutex<BTreeMap<String, Arc<Run>>>,
+}
+
+/// A run that this process writes to.
+#[derive(Debug)]
+pub struct Run {
+    /// Its folder.
+    pub dir: PathBuf,
+    /// Its identity.
+    pub info: RunInfo,
+    /// This process's journal.
+    pub journal: Journal,
+    tests: AtomicU32,
+    dirty: AtomicBool,
+    folded: Mutex<Option<Instant>>,
+}
+
+impl Store {
+    /// Opens the configured directory, or a temporary one if it cannot be written to.
+    ///
+    /// # Errors
+    /// If neither can be written to.
+    pub fn open(settings: Settings) -> io::Result<Store> {
+        let invocation = Invocation::current();
+        let seed = settings.seed.unwrap_or_else(|| invocation.seed());
+        let mut runs = settings.runs.clone();
+        let mut fallback = None;
+        if let Err(error) = claim::prepare(&runs, settings.keep) {
+            let instead = env::temp_dir().join(format!("stageflow-runs-{}", slug(&invocation.key)));
+            claim::prepare(&instead, true).map_err(|second| {
+                io::Error::other(format!(
+                    "cannot write to {}: {error}; nor to {}: {second}",
+                    runs.display(),
+                    instead.display()
+                ))
+            })?;
+            let why = format!("cannot write to {}: {error}", runs.display());
+            eprintln!("stageflow-stress: {why}; this run is recorded below {} instead", instead.display());
+            fallback = Some(why);
+            runs = instead;
+        }
+        Ok(Store { settings, invocation, seed, runs, fallback, open: Mutex::new(BTreeMap::new()) })
+    }
+
+    /// The run of `entry`, claimed now or earlier.
+    pub fn run(&self, entry: &EntryInfo) -> io::Result<Arc<Run>> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(run) = open.get(&entry.id) {
+            return Ok(run.clone());
+        }
+        let (dir, info) = claim::claim(&self.runs, &self.settings, &self.invocation, self.seed, entry)?;
+        let run = Arc::new(Run::open(dir, info, self.invocation.runner)?);
+        open.insert(entry.id.clone(), run.clone());
+        Ok(run)
+    }
+
+    /// The runs that this process has written to. Never waits: for use at the end of the process.
+    pub fn open_runs(&self) -> Vec<Arc<Run>> {
+        match self.open.try_lock() {
+            Ok(open) => open.values().cloned().collect(),
+            Err(std::sync::TryLockError::Poisoned(open)) => open.into_inner().values().cloned().collect(),
+            Err(std::sync::TryLockError::WouldBlock) => Vec::new(),
+        }
+    }
+
+    /// The seed of a test: the same for the same root seed and test, whatever else runs.
+    pub fn test_seed(&self, package: &str, test: &str) -> u64 {
+        seed_of(&["test", &self.seed.to_string(), package, test])
+    }
+}
+
+impl Run {
+    fn open(dir: PathBuf, info: RunInfo, runner: &str) -> io::Result<Run> {
+        let id = uuid::Uuid::now_v7().to_string();
+        let host = sys::host_name();
+        let name = format!("{}-{}-{id}.jsonl", slug(&host), std::process::id());
+        let folder = dir.join(".stageflow/journal");
+        std::fs::create_dir_all(&folder)?;
+        let journal = Journal::create(&folder.join(name))?;
+        journal.append(
+            None,
+            Record::Open(Box::new(ProcessInfo {
+                journal: id,
+                host,
+                pid: std::process::id(),
+                start_ticks: sys::own_start_ticks(),
+                boot: sys::boot_id(),
+                sdk: env!("CARGO_PKG_VERSION").to_owned(),
+                command: env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect(),
+                runner: runner.to_owned(),
+            })),
+            false,
+        );
+        Ok(Run {
+            dir,
+            info,
+            journal,
+            tests: AtomicU32::new(0),
+            dirty: AtomicBool::new(false),
+            folded: Mutex::new(None),
+        })
+    }
+
+    /// The next number of a test in this journal.
+    pub fn next_test(&self) -> u32 {
+        self.tests.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Writes the folder's files if the last time is long enough ago. The end of the process writes them in any case.
+    pub fn fold_soon(&self) {
+        self.dirty.store(true, Ordering::Relaxed);
+        let due = match self.folded.lock() {
+            Ok(folded) => folded.is_none_or(|at| at.elapsed() >= FOLD_EVERY),
+            Err(_) => false,
+        };
+        if due {
+            self.fold_if_dirty();
+        }
+    }
+
+    /// Writes the folder's files if anything was recorded since the last time.
+    pub fn fold_if_dirty(&self) {
+        if !self.dirty.swap(false, Ordering::Relaxed) {
+            return;
+        }
+        if let Err(error) = write_folder(&self.dir) {
+            eprintln!("stageflow-stress: cannot write the files of {}: {error}", self.dir.display());
+        }
+        if let Ok(mut folded) = self.folded.lock() {
+            *folded = Some(Instant::now());
+        }
+    }
+
+    /// A path below the run folder as text with `/`.
+    pub fn relative(&self, path: &Path) -> String {
+        path.strip_prefix(&self.dir).unwrap_or(path).to_string_lossy().replace('\\', "/")
+    }
+}

@@ -1,0 +1,144 @@
+//! Writing the files of a run folder from its journals.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::files::{locked, write_atomically};
+use super::fold::read_state;
+use super::state::RunState;
+use crate::finding::{REGISTRY_FILE, Registry, document, ledger};
+use crate::log::LogDigest;
+use crate::report::{self, OtherFile};
+
+/// Why the files of a run folder could not be written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FoldError {
+    /// The folder cannot be read or written.
+    #[error("{path}: {source}", path = path.display())]
+    Io {
+        /// The run folder or the file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// Makes every file of a run folder anew from its journals, and returns how many tests it has.
+///
+/// For folders whose process was killed before it could write them. What was recorded is there; a test that started and
+/// never ended becomes `crashed`, with a finding. Safe to repeat, and safe beside processes that still write.
+///
+/// ```no_run
+/// let tests = stageflow_stress::run::recover("runs/DAG-005/run-2026-01-14-001")?;
+/// println!("{tests} tests recovered");
+/// # Ok::<(), stageflow_stress::run::FoldError>(())
+/// ```
+///
+/// # Errors
+/// If the folder is not a run folder, or cannot be read or written.
+pub fn recover(dir: impl AsRef<Path>) -> Result<usize, FoldError> {
+    write_folder(dir.as_ref()).map(|state| state.tests.len())
+}
+
+/// Folds the journals and writes the files, under the locks of the run and of its entry.
+pub fn write_folder(dir: &Path) -> Result<RunState, FoldError> {
+    let failed = |source| FoldError::Io { path: dir.to_owned(), source };
+    locked(&dir.join(".stageflow/lock"), || {
+        let mut state = read_state(dir)?;
+        give_ids(&mut state)?;
+        let logs = digests(&state);
+        let summary = report::summary(&state, &logs);
+        let mut files = vec![(
+            "findings.json".to_owned(),
+            document::render(&state, report::status(&state).as_str(), &summary),
+        )];
+        files.extend(ledger::render(&state));
+        let others = others(&state, &files);
+        files.extend(report::render(&state, &logs, &others));
+        for (relative, content) in files {
+            write_atomically(&dir.join(relative), &content)?;
+        }
+        Ok(state)
+    })
+    .map_err(failed)
+}
+
+/// The log analyses that exist, of the latest attempt of each test.
+fn digests(state: &RunState) -> Vec<LogDigest> {
+    let slugs: BTreeSet<&str> = state.tests.iter().map(|test| test.start.slug.as_str()).collect();
+    slugs
+        .into_iter()
+        .filter_map(|slug| {
+            let path = state.dir.join(format!("results/logs/{slug}_stats.json"));
+            LogDigest::from_json(&fs::read_to_string(path).ok()?).ok()
+        })
+        .collect()
+}
+
+/// What the folder holds besides the rendered reports: the documents of `files`, logs, goldens and what authors saved.
+fn others(state: &RunState, files: &[(String, Vec<u8>)]) -> Vec<OtherFile> {
+    let mut others: Vec<OtherFile> = files
+        .iter()
+        .map(|(path, content)| {
+            let document: serde_json::Value = serde_json::from_slice(content).unwrap_or_default();
+            let list = document["findings"].as_array().or_else(|| document["entries"].as_array());
+            let noun = if path == "findings.json" { "findings" } else { "entries" };
+            OtherFile { path: path.clone(), holds: format!("{} {noun}", list.map_or(0, Vec::len)) }
+        })
+        .collect();
+    for (folder, holds) in [
+        ("results/logs", "logs with their analyses"),
+        ("results/golden", "goldens that did not simply match"),
+        ("mocks", "data and services that the tests made"),
+        ("pipelines", "pipelines that the tests saved"),
+        ("tests", "sources that the tests saved"),
+    ] {
+        let count = count_files(&state.dir.join(folder));
+        if count > 0 {
+            others.push(OtherFile { path: format!("{folder}/"), holds: format!("{count} files: {holds}") });
+        }
+    }
+    others
+}
+
+fn count_files(directory: &Path) -> usize {
+    let Ok(items) = fs::read_dir(directory) else { return 0 };
+    items
+        .flatten()
+        .map(|item| match item.file_type() {
+            Ok(kind) if kind.is_dir() => count_files(&item.path()),
+            Ok(kind) if kind.is_file() => usize::from(!item.file_name().to_string_lossy().starts_with('.')),
+            _ => 0,
+        })
+        .sum()
+}
+
+/// Gives every finding its id. Ids belong to the entry, not to the run, so this holds the entry's lock.
+fn give_ids(state: &mut RunState) -> io::Result<()> {
+    let entry_dir =
+        state.dir.parent().ok_or_else(|| io::Error::other("a run folder lies in its entry's folder"))?;
+    let path = entry_dir.join(REGISTRY_FILE);
+    locked(&entry_dir.join(".lock"), || {
+        let loaded = Registry::load(&path).map_err(io::Error::other)?;
+        if let Some(message) = loaded.message {
+            eprintln!("stageflow-stress: {message}");
+        }
+        let mut registry = loaded.registry;
+        // The order in which ids are given must not depend on who folds.
+        state.findings.sort_by(|left, right| {
+            (&left.created_at, &left.fingerprint).cmp(&(&right.created_at, &right.fingerprint))
+        });
+        for stored in &mut state.findings {
+            let known = stored.known.as_ref().and_then(|known| known.id.as_deref());
+            stored.id = registry.assign(&stored.fingerprint, stored.finding.kind, known, &state.info.run_id);
+        }
+        state.findings.sort_by(|left, right| {
+            right.finding.severity.cmp(&left.finding.severity).then_with(|| left.id.cmp(&right.id))
+        });
+        let text = registry.to_json();
+        write_atomically(&path, text.as_ref())
+    })
+}

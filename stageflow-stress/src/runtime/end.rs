@@ -1,0 +1,133 @@
+//! The end of the process: every run is folded, and a process that leaves in the middle of a test is not green.
+
+use std::io::Write as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, Once, PoisonError, TryLockError};
+use std::time::Duration;
+
+use super::session::Session;
+use crate::capture;
+use crate::classify::Severity;
+use crate::context::Inner;
+use crate::finding::{Finding, FindingType};
+use crate::journal::record::{Record, TestEnd, TestStatus};
+use crate::sys;
+
+/// Prints past libtest's capture: what a test prints while the process ends is otherwise never shown.
+macro_rules! say {
+    ($($text:tt)*) => {{
+        let _ = writeln!(std::io::stderr(), $($text)*);
+    }};
+}
+
+/// The tests that began and did not end.
+static UNFINISHED: Mutex<Vec<Arc<Inner>>> = Mutex::new(Vec::new());
+
+/// Registers the hook for the end of the process, once.
+pub fn install() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        if !sys::at_exit(at_exit) {
+            say!(
+                "stageflow-stress: the system takes no hook for the end of the process; run folders are complete \
+                 after `stageflow_stress::run::recover`"
+            );
+        }
+    });
+}
+
+/// Notes that a test begins.
+pub fn begin(inner: &Arc<Inner>) {
+    UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner).push(inner.clone());
+}
+
+/// Notes that a test has recorded its end.
+pub fn ended(inner: &Arc<Inner>) {
+    UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner).retain(|other| !Arc::ptr_eq(other, inner));
+}
+
+/// Ends the process because a test neither ended nor could be stopped. Everything is recorded first.
+pub fn give_up(inner: &Arc<Inner>, limit: Duration) {
+    let message = format!(
+        "`{}` did not end within {} and could not be stopped, because its thread never yields; the process is ended and \
+         the tests after it did not run",
+        inner.start.name,
+        humantime::format_duration(limit)
+    );
+    let finding = Finding::new(FindingType::Reliability, "the test did not end and could not be stopped")
+        .severity(inner.severity().max(Severity::High))
+        .rule("runtime.hang")
+        .description(message.clone())
+        .evidence(
+            "deadline",
+            "the body was still running",
+            serde_json::json!({ "limit_ms": limit.as_millis() as u64 }),
+        );
+    close(inner, finding, &message);
+    fold_all();
+    std::process::exit(101);
+}
+
+extern "C" fn at_exit() {
+    // Unwinding out of a C callback would abort and hide the reason.
+    let must_fail = catch_unwind(AssertUnwindSafe(|| {
+        let left_behind = match UNFINISHED.try_lock() {
+            Ok(unfinished) => unfinished.clone(),
+            Err(TryLockError::Poisoned(unfinished)) => unfinished.into_inner().clone(),
+            Err(TryLockError::WouldBlock) => Vec::new(),
+        };
+        for inner in &left_behind {
+            let message = format!(
+                "the process exited while `{}` was running; the tests after it did not run",
+                inner.start.name
+            );
+            let finding = Finding::new(FindingType::SilentFailure, "the process exited inside the test")
+                .severity(Severity::Critical)
+                .rule("runtime.exit_inside_test")
+                .description(format!(
+                    "{message}. Without this check the runner would have reported success."
+                ));
+            close(inner, finding, &message);
+        }
+        fold_all();
+        !left_behind.is_empty()
+    }));
+    if must_fail.unwrap_or(true) {
+        sys::end_process_as_failed();
+    }
+}
+
+/// Records the end of a test that cannot record it itself.
+fn close(inner: &Arc<Inner>, finding: Finding, message: &str) {
+    say!("stageflow-stress: {message}");
+    let fingerprint = inner.file(finding, "runtime", None);
+    let partial = Session::opened().and_then(Session::partial);
+    inner.run.journal.append(
+        Some(inner.start.number),
+        Record::TestEnd(Box::new(TestEnd {
+            status: TestStatus::Failed,
+            reasons: vec![message.to_owned()],
+            duration_ms: 0.0,
+            red: vec![fingerprint],
+            log: inner.active.log.summary(partial),
+        })),
+        true,
+    );
+    ended(inner);
+    inner.run.fold_soon();
+}
+
+fn fold_all() {
+    let Some(session) = Session::opened() else { return };
+    for run in session.store.open_runs() {
+        run.fold_if_dirty();
+        say!("stageflow-stress: {} {}", run.info.entry.id, run.dir.join("FINAL_REPORT.md").display());
+    }
+    let unattributed = capture::unattributed_count();
+    if unattributed > 0 {
+        say!(
+            "stageflow-stress: {unattributed} log records belonged to no test; they are in {}",
+            session.store.runs.join(".stageflow").display()
+        );
+    }
+}

@@ -1,0 +1,175 @@
+//! Running the body: on a runtime of ours, under its deadline, with its panics caught.
+
+use std::any::Any;
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::sync::atomic::Ordering;
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::oneshot;
+
+use super::end;
+use super::session::Session;
+use super::watchdog::Watchdog;
+use crate::capture;
+use crate::context::TestContext;
+use crate::outcome::{Failure, Outcome};
+use crate::probe::Probe;
+use crate::registry::{Body, Flavor};
+
+/// Rounds of one millisecond in which tasks may end after the body. Properly awaited tasks still count as alive for up
+/// to 12 ms after it.
+const SETTLE_ROUNDS: u32 = 200;
+
+/// How long blocking work may hold up the end of the runtime.
+const SHUTDOWN: Duration = Duration::from_millis(500);
+
+/// How the body ended.
+pub enum BodyEnd {
+    /// It returned.
+    Returned(Outcome),
+    /// It panicked with this payload.
+    Panicked(Box<dyn Any + Send>),
+    /// Its deadline passed.
+    TimedOut(Duration),
+}
+
+/// How the body ended, and what it left behind.
+pub struct Executed {
+    /// How it ended.
+    pub end: BodyEnd,
+    /// Tasks that were alive when the settling window closed.
+    pub leaked_tasks: usize,
+}
+
+/// Runs the body as often as the attribute asks, until it fails.
+pub fn execute(cx: &TestContext) -> Executed {
+    let deadline = cx.inner.def.options.timeout.or_else(|| Session::opened()?.store.settings.timeout);
+    let (ask, asked) = oneshot::channel();
+    let watchdog = deadline.map(|limit| {
+        let inner = cx.inner.clone();
+        Watchdog::start(
+            limit,
+            move || {
+                let _ = ask.send(());
+            },
+            move || end::give_up(&inner, limit),
+        )
+    });
+    let executed = match cx.inner.def.body {
+        Body::Sync(_) | Body::SyncProbe(_) => Executed { end: caught(|| repeat_sync(cx)), leaked_tasks: 0 },
+        Body::Async(_) | Body::AsyncProbe(_) => match runtime(cx) {
+            Ok(runtime) => on_runtime(cx, runtime, asked, deadline),
+            Err(error) => Executed {
+                end: BodyEnd::Returned(Err(Failure::new(format!("cannot build the runtime: {error}")))),
+                leaked_tasks: 0,
+            },
+        },
+    };
+    drop(watchdog);
+    executed
+}
+
+fn caught(body: impl FnOnce() -> Outcome) -> BodyEnd {
+    match catch_unwind(AssertUnwindSafe(body)) {
+        Ok(outcome) => BodyEnd::Returned(outcome),
+        Err(payload) => BodyEnd::Panicked(payload),
+    }
+}
+
+fn repeat_sync(cx: &TestContext) -> Outcome {
+    for iteration in 0..cx.inner.def.options.iterations {
+        cx.inner.iteration.store(iteration, Ordering::Relaxed);
+        match cx.inner.def.body {
+            Body::Sync(body) => body(cx)?,
+            Body::SyncProbe(body) => body(&Probe::new(cx.clone()))?,
+            Body::Async(_) | Body::AsyncProbe(_) => {}
+        }
+    }
+    Ok(())
+}
+
+async fn repeat_async(cx: &TestContext) -> Outcome {
+    for iteration in 0..cx.inner.def.options.iterations {
+        cx.inner.iteration.store(iteration, Ordering::Relaxed);
+        match cx.inner.def.body {
+            Body::Async(body) => body(cx).await?,
+            Body::AsyncProbe(body) => body(&Probe::new(cx.clone())).await?,
+            Body::Sync(_) | Body::SyncProbe(_) => {}
+        }
+    }
+    Ok(())
+}
+
+fn runtime(cx: &TestContext) -> std::io::Result<Runtime> {
+    let options = &cx.inner.def.options;
+    let mut builder = match options.flavor {
+        Flavor::CurrentThread => Builder::new_current_thread(),
+        Flavor::MultiThread => {
+            let mut builder = Builder::new_multi_thread();
+            let available = std::thread::available_parallelism().map_or(2, usize::from);
+            builder.worker_threads(options.worker_threads.unwrap_or(available.max(2)));
+            builder
+        }
+    };
+    let active = cx.inner.active.clone();
+    builder
+        .enable_all()
+        .thread_name("stageflow-worker")
+        .on_thread_start(move || capture::tag_thread(&active));
+    if options.start_paused {
+        builder.start_paused(true);
+    }
+    builder.build()
+}
+
+fn on_runtime(
+    cx: &TestContext,
+    runtime: Runtime,
+    asked: oneshot::Receiver<()>,
+    deadline: Option<Duration>,
+) -> Executed {
+    let mut timed_out = false;
+    let mut end = caught(|| {
+        let outcome = runtime.block_on(async {
+            let mut body = pin!(repeat_async(cx));
+            let mut asked = pin!(asked);
+            let mut watched = deadline.is_some();
+            poll_fn(|context| {
+                if let Poll::Ready(outcome) = body.as_mut().poll(context) {
+                    return Poll::Ready(Some(outcome));
+                }
+                // An error means that the watchdog could not be started: then there is nothing to wait for.
+                match watched.then(|| asked.as_mut().poll(context)) {
+                    Some(Poll::Ready(Ok(()))) => Poll::Ready(None),
+                    Some(Poll::Ready(Err(_))) => {
+                        watched = false;
+                        Poll::Pending
+                    }
+                    _ => Poll::Pending,
+                }
+            })
+            .await
+        });
+        timed_out = outcome.is_none();
+        outcome.unwrap_or(Ok(()))
+    });
+    if timed_out {
+        end = BodyEnd::TimedOut(deadline.unwrap_or_default());
+    }
+    // A task that was spawned and not awaited gets its chance to end, and to panic where we hear it.
+    let leaked_tasks = runtime.block_on(async {
+        for _ in 0..SETTLE_ROUNDS {
+            if runtime.metrics().num_alive_tasks() == 0 {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        runtime.metrics().num_alive_tasks()
+    });
+    runtime.shutdown_timeout(SHUTDOWN);
+    Executed { end, leaked_tasks }
+}

@@ -1,0 +1,148 @@
+//! After the body: the log is analysed, and observers judge what was recorded.
+
+use super::session::Session;
+use super::verdict::{self, BodyOutcome};
+use crate::capture::{payload_text, quietly};
+use crate::classify::Severity;
+use crate::context::Inner;
+use crate::finding::{Finding, FindingType, Findings};
+use crate::journal::record::{ObserverRecord, Record};
+use crate::log::format::{Level, parse};
+use crate::log::{AnalysisInput, analyze};
+use crate::probe::{CheckSeen, Evidence, GoldenSeen, LogLine, PanicSeen};
+use crate::registry::{self, ObserverDef};
+use crate::run::write_atomically;
+
+/// Analyses the test's log and lets the observers of its entry run.
+pub fn observe(inner: &Inner, session: &Session, outcome: &BodyOutcome) {
+    let text = std::fs::read(inner.active.log.path()).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    analyse_log(inner, session, outcome, &text);
+    let observers = registry::observers_of(inner.entry.id);
+    if observers.is_empty() {
+        return;
+    }
+    let evidence = evidence(inner, session, outcome, &text);
+    for observer in observers {
+        run_observer(inner, observer, &evidence);
+    }
+}
+
+fn analyse_log(inner: &Inner, session: &Session, outcome: &BodyOutcome, text: &str) {
+    let summary = inner.active.log.summary(session.partial());
+    let analysis = analyze(
+        text,
+        &AnalysisInput {
+            test: &inner.start.name,
+            slug: &inner.start.slug,
+            log: &inner.start.log,
+            reproduce: &inner.start.reproduce,
+            passed: verdict::decide(inner, session, outcome).red.is_empty(),
+            summary: &summary,
+            expected: inner.def.options.expect_errors,
+        },
+    );
+    let stem = format!("results/logs/{}", inner.start.slug);
+    for (ending, content) in [
+        ("_stats.json", analysis.stats_json()),
+        ("_errors.json", analysis.errors_json()),
+        ("_analysis.md", analysis.markdown()),
+    ] {
+        let path = inner.run.dir.join(format!("{stem}{ending}"));
+        if let Err(error) = write_atomically(&path, content.as_bytes()) {
+            eprintln!("stageflow-stress: cannot write {}: {error}", path.display());
+        }
+    }
+    for finding in analysis.findings {
+        inner.file(finding, "log analysis", None);
+    }
+    for text in &analysis.digest.errors.announced_but_absent {
+        let finding = Finding::new(FindingType::LogIssue, "an announced error was not logged")
+            .severity(Severity::Medium)
+            .rule("log.announced_error_absent")
+            .key(text.as_str())
+            .description(format!(
+                "The test announces an error-level record that contains `{text}`; the log has none, so the scenario may not \
+                 have happened."
+            ));
+        inner.file(finding, "log analysis", None);
+    }
+}
+
+fn evidence(inner: &Inner, session: &Session, outcome: &BodyOutcome, log: &str) -> Evidence {
+    let passed = verdict::decide(inner, session, outcome).red.is_empty();
+    let collected = inner.collected();
+    let panics = collected
+        .findings
+        .iter()
+        .filter(|record| matches!(record.finding.rule.as_str(), "panic" | "runtime.background_panic"))
+        .map(|record| PanicSeen {
+            message: record.finding.description.clone(),
+            background: record.finding.rule != "panic",
+        })
+        .collect();
+    Evidence {
+        entry: inner.entry,
+        test: inner.start.name.clone(),
+        passed,
+        checks: collected
+            .checks
+            .iter()
+            .map(|check| CheckSeen { name: check.name.clone(), passed: check.passed })
+            .collect(),
+        metrics: collected
+            .metrics
+            .iter()
+            .map(|metric| (metric.name.clone(), metric.value, metric.unit.clone()))
+            .collect(),
+        goldens: collected
+            .goldens
+            .iter()
+            .map(|(name, outcome)| GoldenSeen { name: name.clone(), outcome: outcome.to_string() })
+            .collect(),
+        panics,
+        findings: collected.findings.iter().map(|record| record.finding.clone()).collect(),
+        log: parse(log)
+            .records
+            .iter()
+            .map(|record| LogLine {
+                level: record.level.map(Level::as_str).unwrap_or_default().to_owned(),
+                target: record.target.to_string(),
+                message: record.message.to_string(),
+                fields: record
+                    .fields
+                    .iter()
+                    .map(|(key, value)| (key.to_string(), value.to_string()))
+                    .collect(),
+            })
+            .collect(),
+        partial: session.partial(),
+    }
+}
+
+/// An observer that panics has judged nothing, and says so.
+fn run_observer(inner: &Inner, observer: &ObserverDef, evidence: &Evidence) {
+    let name = observer.module_path.split_once("::").map_or(observer.module_path, |(_, path)| path);
+    let mut findings = Findings::default();
+    let panicked =
+        quietly(|| (observer.body)(evidence, &mut findings)).err().map(|payload| payload_text(&*payload));
+    if let Some(message) = &panicked {
+        let finding = Finding::new(FindingType::Reliability, "an observer panicked")
+            .severity(inner.severity())
+            .rule("observer.panicked")
+            .key(name)
+            .description(format!("`{name}` panicked and judged nothing: {message}"));
+        inner.file(finding, "runtime", None);
+    }
+    inner.record(Record::Observer(ObserverRecord {
+        name: name.to_owned(),
+        findings: u32::try_from(findings.made.len()).unwrap_or(u32::MAX),
+        panicked,
+    }));
+    for mut finding in findings.made {
+        if finding.rule.is_empty() {
+            finding.rule = format!("observer.{name}");
+        }
+        inner.file(finding, &format!("observer:{name}"), None);
+    }
+}

@@ -1,0 +1,61 @@
+//! What all tests of a process share.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+use super::end;
+use crate::capture;
+use crate::finding::KnownFindings;
+use crate::registry::TestDef;
+use crate::run::Store;
+use crate::settings::Settings;
+
+/// The store, the known findings and the state of the capture.
+#[derive(Debug)]
+pub struct Session {
+    /// The runs directory.
+    pub store: Store,
+    /// The committed file of known findings.
+    pub known: Arc<KnownFindings>,
+    capture: Option<String>,
+}
+
+static SESSION: OnceLock<Result<Session, String>> = OnceLock::new();
+
+impl Session {
+    /// Opens the session with the first test of the process. A session that could not be opened fails every test with
+    /// the same message: no test is green for want of its settings.
+    pub fn get(def: &'static TestDef) -> Result<&'static Session, String> {
+        SESSION.get_or_init(|| Session::open(def)).as_ref().map_err(Clone::clone)
+    }
+
+    /// The session, if a test has opened one.
+    pub fn opened() -> Option<&'static Session> {
+        SESSION.get()?.as_ref().ok()
+    }
+
+    fn open(def: &'static TestDef) -> Result<Session, String> {
+        let capture = capture::install();
+        let settings = Settings::load(&manifest_dir(def)).map_err(|error| error.to_string())?;
+        let known = KnownFindings::load(&settings.known).map_err(|error| error.to_string())?;
+        let store = Store::open(settings).map_err(|error| error.to_string())?;
+        capture::keep_unattributed_in(&store.runs.join(".stageflow"));
+        end::install();
+        Ok(Session { store, known: Arc::new(known), capture })
+    }
+
+    /// Why the capture of logs is not complete, if it is not.
+    pub fn partial(&self) -> Option<String> {
+        self.capture.clone()
+    }
+}
+
+/// The directory of the crate under test. Archived test binaries run elsewhere than they were built; then the runner's
+/// own variable tells where.
+fn manifest_dir(def: &TestDef) -> PathBuf {
+    let built = Path::new(def.manifest_dir);
+    if built.is_dir() {
+        return built.to_owned();
+    }
+    std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| built.to_owned(), PathBuf::from)
+}

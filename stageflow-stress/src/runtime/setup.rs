@@ -1,0 +1,184 @@
+//! Setting a test up: its entry, its run folder, its log, its context.
+
+use std::path::Path;
+use std::sync::atomic::AtomicU32;
+use std::sync::{Arc, Mutex};
+use std::time::SystemTime;
+
+use super::session::Session;
+use crate::capture::{Active, LogFile};
+use crate::context::{Collected, Inner, TestContext};
+use crate::journal::record::TestStart;
+use crate::log::format::Header;
+use crate::registry::{Determinism, EntryRef, TestDef, TestKind};
+use crate::roadmap::{self, Entry};
+use crate::run::{Run, create_unique, file_time, slug, state::EntryInfo};
+
+/// Prepares everything that a test needs before its body runs.
+pub fn set_up(session: &'static Session, def: &'static TestDef) -> Result<TestContext, String> {
+    let entry = resolve(def)?;
+    let run = session.store.run(&entry_info(&entry)).map_err(|error| {
+        format!("cannot open a run folder for {} below {}: {error}", entry.id, session.store.runs.display())
+    })?;
+    let name = test_name(def);
+    let seed = def.options.seed.unwrap_or_else(|| session.store.test_seed(def.package, &name));
+    let attempt = number_from("NEXTEST_ATTEMPT").unwrap_or(1);
+    let slug = test_slug(def, &name);
+    let (log_path, log_file) = create_unique(
+        &run.dir.join("results/logs"),
+        &format!("{slug}_{}_a{attempt}", file_time(SystemTime::now())),
+        "log",
+    )
+    .map_err(|error| format!("cannot create a log file below {}: {error}", run.dir.display()))?;
+
+    let options = &def.options;
+    let start = TestStart {
+        number: run.next_test(),
+        reproduce: reproduce(def, &name, session.store.seed),
+        name,
+        slug,
+        function: def.function.trim_start_matches("r#").to_owned(),
+        crate_name: def.crate_name.to_owned(),
+        package: def.package.to_owned(),
+        package_version: def.package_version.to_owned(),
+        file: shown(def.file, &session.store.settings.root),
+        line: def.line,
+        kind: match def.kind {
+            TestKind::Roadmap => "roadmap_test",
+            TestKind::Probe { .. } => "silent_failure_probe",
+        }
+        .to_owned(),
+        patterns: match def.kind {
+            TestKind::Roadmap => Vec::new(),
+            TestKind::Probe { patterns } => patterns.to_vec(),
+        },
+        category: options.category,
+        pipeline: options.pipeline,
+        oracles: options.oracles.to_vec(),
+        requirements: owned(options.requirements),
+        tags: owned(options.tags),
+        owner: options.owner.map(str::to_owned),
+        allow: owned(options.allow),
+        fail_on: options.fail_on.unwrap_or(session.store.settings.fail_on),
+        seed,
+        iterations: options.iterations,
+        attempt,
+        stress: std::env::var("NEXTEST_STRESS_CURRENT").ok().filter(|value| value != "none"),
+        log: run.relative(&log_path),
+    };
+    let log = LogFile::start(log_path, log_file, &header(&start, &entry, &run, session))
+        .map_err(|error| format!("cannot write the log header of {}: {error}", start.name))?;
+    let active =
+        Arc::new(Active { log, panics: Mutex::new(Vec::new()), body_thread: std::thread::current().id() });
+    Ok(TestContext {
+        inner: Arc::new(Inner {
+            def,
+            entry,
+            run,
+            start,
+            seed,
+            active,
+            known: session.known.clone(),
+            root: session.store.settings.root.clone(),
+            collected: Mutex::new(Collected::default()),
+            iteration: AtomicU32::new(0),
+        }),
+    })
+}
+
+/// Why this version refuses to run the test, if it does: an argument that it knows and cannot honour yet.
+pub fn refusal(def: &TestDef) -> Option<String> {
+    let version = env!("CARGO_PKG_VERSION");
+    let refused = |what: &str| {
+        Some(format!(
+            "`{what}` is not available in stageflow-stress {version}; the test is refused rather than run without it: \
+             remove the argument to run it"
+        ))
+    };
+    if def.options.isolate.is_some() {
+        return refused("isolate");
+    }
+    if def.options.determinism == Determinism::Twice {
+        return refused("determinism = \"twice\"");
+    }
+    None
+}
+
+fn resolve(def: &TestDef) -> Result<Entry, String> {
+    match def.entry {
+        EntryRef::Project { entry, .. } => Ok(*entry),
+        EntryRef::BuiltIn(id) => roadmap::find(id)
+            .copied()
+            .ok_or_else(|| format!("the entry {id} is not in the roadmap that this library was built with")),
+    }
+}
+
+fn entry_info(entry: &Entry) -> EntryInfo {
+    EntryInfo {
+        id: entry.id.to_owned(),
+        title: entry.title.to_owned(),
+        tier: format!("{} {}", entry.tier, entry.tier_title),
+        section: format!("{} {}", entry.section, entry.section_title),
+        priority: entry.priority,
+        risk: entry.risk,
+        phase: entry.phase,
+        target: entry.target.map(|target| target.to_string()),
+    }
+}
+
+/// The test's path as its runner prints it: modules, function, case, without the crate.
+fn test_name(def: &TestDef) -> String {
+    match def.module_path.split_once("::") {
+        Some((_, path)) => format!("{}::{}", path.replace("r#", ""), def.case),
+        None => def.case.to_owned(),
+    }
+}
+
+/// Two packages may have a test binary of the same name; the package tells them apart where it is not the crate itself.
+fn test_slug(def: &TestDef, name: &str) -> String {
+    let package = def.package.replace('-', "_");
+    if package == def.crate_name {
+        slug(&format!("{}::{name}", def.crate_name))
+    } else {
+        slug(&format!("{package}::{}::{name}", def.crate_name))
+    }
+}
+
+fn reproduce(def: &TestDef, name: &str, seed: u64) -> String {
+    let binary = if def.crate_name == def.package.replace('-', "_") {
+        "--lib".to_owned()
+    } else {
+        format!("--test {}", def.crate_name)
+    };
+    format!("STAGEFLOW_SEED={seed} cargo test -p {} {binary} -- --exact {name}", def.package)
+}
+
+fn header(start: &TestStart, entry: &Entry, run: &Run, session: &Session) -> Header {
+    let mut header = Header::new()
+        .with("test", &start.name)
+        .with("entry", entry.id)
+        .with("run", &run.info.run_id)
+        .with("attempt", start.attempt.to_string())
+        .with("seed", start.seed.to_string())
+        .with("root seed", session.store.seed.to_string())
+        .with("iterations", start.iterations.to_string())
+        .with("sdk", env!("CARGO_PKG_VERSION"))
+        .with("reproduce", &start.reproduce);
+    for fact in &session.store.settings.facts {
+        header = header.with(fact.fact.as_str(), &fact.value);
+    }
+    header
+}
+
+fn shown(file: &str, root: &Path) -> String {
+    let path = Path::new(file);
+    path.strip_prefix(root).unwrap_or(path).to_string_lossy().replace('\\', "/")
+}
+
+fn owned(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(|text| (*text).to_owned()).collect()
+}
+
+fn number_from(variable: &str) -> Option<u32> {
+    std::env::var(variable).ok()?.parse().ok()
+}

@@ -1,0 +1,603 @@
+"""Runs Stageflow pipelines for a parent process that talks JSON lines.
+
+Standard library and stageflow only. One object per line: requests on stdin, replies and notifications on what was
+stdout when this started. The script reports what happened and judges nothing: right and wrong are the caller's.
+"""
+
+import asyncio
+import contextvars
+import copy
+import faulthandler
+import importlib
+import json
+import logging
+import math
+import os
+import platform
+import signal
+import sys
+import threading
+import time
+import traceback
+import weakref
+
+PROTOCOL = 1
+RUN = contextvars.ContextVar("stageflow_worker_run", default=None)
+PIPELINES = {}
+# Turns of the loop that a task cancelled by the engine gets before it counts as alive at the end.
+SETTLE_TURNS = 5
+EFFECT_LOGGER = "stageflow_stress.effect"
+
+
+# --- The wire ---------------------------------------------------------------------------------------------------
+
+
+class Wire:
+    """Writes one line per object and flushes it, so that a line that was written survives whatever comes next."""
+
+    def __init__(self):
+        # Whatever the target prints to fd 1 from here on lands on stderr, C libraries and child processes included.
+        self.out = os.fdopen(os.dup(1), "wb")
+        os.dup2(2, 1)
+        self.lock = threading.Lock()
+
+    def send(self, message):
+        line = encode(message)
+        with self.lock:
+            try:
+                self.out.write(line + b"\n")
+                self.out.flush()
+            except (BrokenPipeError, ValueError):
+                os._exit(0)
+
+
+def encode(value):
+    try:
+        return json.dumps(value, default=plain, allow_nan=False, ensure_ascii=False).encode()
+    except (ValueError, TypeError, RecursionError):
+        return json.dumps(plain(value), allow_nan=False, ensure_ascii=False).encode()
+
+
+def plain(value, depth=0):
+    """The nearest JSON of any object: never raises, never loses a key."""
+    if value is None or isinstance(value, (bool, int)):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else repr(value)
+    if isinstance(value, str):
+        return str.__str__(value).encode("utf-8", "backslashreplace").decode()
+    if depth > 40:
+        return "…"
+    try:
+        if isinstance(value, dict):
+            return {str(plain(str(k), depth + 1)): plain(v, depth + 1) for k, v in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [plain(item, depth + 1) for item in value]
+        if isinstance(value, (set, frozenset)):
+            return [plain(item, depth + 1) for item in sorted(value, key=repr)]
+        return plain(repr(value), depth + 1)
+    except Exception as exc:
+        return f"<{type(value).__name__} without a readable form: {type(exc).__name__}>"
+
+
+def freeze(value):
+    """A copy that later changes of `value` do not reach."""
+    try:
+        return copy.deepcopy(value)
+    except Exception:
+        return plain(value)
+
+
+class LogTap(logging.Handler):
+    """Sends every record with everything that was attached to it."""
+
+    STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
+
+    def __init__(self, wire):
+        super().__init__()
+        self.wire = wire
+
+    def emit(self, record):
+        run = RUN.get()
+        try:
+            message = record.getMessage()
+        except Exception:
+            message = f"{record.msg} {record.args!r}"
+        fields = {k: v for k, v in record.__dict__.items() if k not in self.STANDARD}
+        if record.exc_info and record.exc_info[0] is not None:
+            fields["exception"] = "".join(traceback.format_exception(*record.exc_info))
+        if run is not None:
+            run.saw_log(record.levelname, fields)
+            if record.name == EFFECT_LOGGER:
+                run.effect(message, fields.get("stage"))
+        if run is None or run.stream_logs:
+            self.wire.send(
+                {
+                    "n": "log",
+                    "run": run and run.id,
+                    "level": record.levelname,
+                    "logger": record.name,
+                    "message": message,
+                    "time": record.created,
+                    "fields": fields,
+                }
+            )
+
+
+class Sink:
+    """An event sink with the signature that stageflow.events.EventSink declares."""
+
+    def __init__(self, run):
+        self.run = run
+
+    async def emit(self, *, type, data):
+        self.run.event(type, data)
+
+    def try_emit(self, *, type, data):
+        self.run.event(type, data)
+
+
+# --- What one run did -------------------------------------------------------------------------------------------
+
+
+class Stage:
+    """What the body of one stage saw and did, on its last attempt where it says nothing else."""
+
+    def __init__(self, name):
+        self.name = name
+        self.attempts = 0
+        self.started_ms = None
+        self.ended_ms = None
+        self.returned = None
+        self.returned_data = None
+        self.raised = None
+        self.error = None
+        self.seen = {}
+
+    def report(self, output):
+        if output is not None:
+            status = output.status.value
+        elif self.attempts == 0:
+            status = "pending"
+        elif self.ended_ms is None:
+            status = "running"
+        else:
+            status = self.returned or ("stopped" if self.raised == "CancelledError" else "fail")
+        return {
+            "name": self.name,
+            "status": status,
+            "reported": output is not None,
+            "attempts": self.attempts,
+            "started_ms": self.started_ms,
+            "ended_ms": self.ended_ms,
+            "returned": self.returned,
+            "raised": self.raised,
+            "data": None if output is None else output.data,
+            "returned_data": self.returned_data,
+            "seen": self.seen,
+            "error": (output.error if output is not None else None) or self.error,
+        }
+
+
+class Run:
+    def __init__(self, id, names, wire, stream):
+        self.id = id
+        self.wire = wire
+        self.stream_logs = stream.get("logs", True)
+        self.stream_events = stream.get("events", True)
+        self.stream_stages = stream.get("stages", True)
+        self.stages = {name: Stage(name) for name in names}
+        self.effects = []
+        self.events = []
+        self.loop_errors = []
+        self.log_counts = {}
+        self.tasks = weakref.WeakSet()
+        self.ended = False
+        self.t0 = time.perf_counter()
+
+    def now(self):
+        return (time.perf_counter() - self.t0) * 1000.0
+
+    def saw_log(self, level, fields):
+        for key in (f"level:{level}", f"event:{fields['event']}" if "event" in fields else None):
+            if key:
+                self.log_counts[key] = self.log_counts.get(key, 0) + 1
+
+    def effect(self, name, stage):
+        entry = {"name": name, "stage": stage, "at_ms": self.now(), "after_end": self.ended}
+        self.effects.append(entry)
+        self.note({"n": "effect", "run": self.id, **entry})
+
+    def event(self, name, data):
+        entry = {"name": name, "data": freeze(data)}
+        self.events.append(entry)
+        if self.stream_events:
+            self.wire.send({"n": "event", "run": self.id, **entry})
+
+    def note(self, message):
+        if self.stream_stages:
+            self.wire.send(message)
+
+    async def observe(self, name, body, ctx):
+        """Runs a body once, and writes down what it did at the moment of doing it."""
+        from stageflow.api import StageOutput
+
+        stage = self.stages.setdefault(name, Stage(name))
+        stage.attempts += 1
+        stage.started_ms = self.now() if stage.started_ms is None else stage.started_ms
+        stage.ended_ms = stage.returned = stage.returned_data = stage.raised = stage.error = None
+        mark = {"n": "stage", "run": self.id, "stage": name, "attempt": stage.attempts}
+        self.note({**mark, "at": "start", "at_ms": self.now()})
+        try:
+            output = await body(ctx)
+        except BaseException as exc:
+            stage.raised, stage.error = type(exc).__name__, str(exc)
+            stage.ended_ms = self.now()
+            self.note({**mark, "at": "end", "raised": stage.raised, "at_ms": stage.ended_ms})
+            raise
+        if isinstance(output, StageOutput):
+            stage.returned, data, stage.error = output.status.value, output.data, output.error
+        else:
+            stage.returned, data = "ok", output or {}
+        stage.returned_data = freeze(data)
+        stage.ended_ms = self.now()
+        self.note({**mark, "at": "end", "status": stage.returned, "at_ms": stage.ended_ms})
+        return output
+
+    def alive(self):
+        me = asyncio.current_task()
+        return [task for task in self.tasks if task is not me and not task.done()]
+
+
+def task_names(tasks):
+    return sorted(getattr(t.get_coro(), "__name__", type(t.get_coro()).__name__) for t in tasks)
+
+
+# --- Pipelines --------------------------------------------------------------------------------------------------
+
+
+async def behave(run, spec, attempt, ctx):
+    """The body of a stage that is given as data."""
+    from stageflow.api import StageOutput
+
+    if spec["sleep_ms"]:
+        await asyncio.sleep(spec["sleep_ms"] / 1000)
+    if spec.get("effect"):
+        run.effect(spec["effect"], spec["name"])
+    do = spec["behavior"]
+    what = do["do"]
+    after = spec["after"]
+    if what in READERS:
+        seen = {dep: ctx.inputs.get_output(dep) for dep in after}
+        run.stages[spec["name"]].seen = {d: freeze(o.data) for d, o in seen.items() if o is not None}
+
+    if what == "const":
+        return StageOutput.ok(freeze(do["data"]))
+    if what == "echo":
+        merged = {}
+        for dep in sorted(after):
+            output = ctx.inputs.get_output(dep)
+            merged.update(freeze(output.data) if output else {})
+        return StageOutput.ok(merged)
+    if what == "sum":
+        return StageOutput.ok({"sum": sum(ctx.inputs.get_from(d, do["key"], default=0) for d in after)})
+    if what == "increment":
+        return StageOutput.ok({"value": sum(ctx.inputs.get_from(d, "value", default=0) for d in after) + 1})
+    if what == "append":
+        items = ctx.inputs.require_from(after[0], do["key"])
+        items.append(do["item"])
+        return StageOutput.ok({do["key"]: items})
+    if what == "append_copy":
+        return StageOutput.ok({do["key"]: [*ctx.inputs.require_from(after[0], do["key"]), do["item"]]})
+    if what == "read":
+        return StageOutput.ok({do["key"]: ctx.inputs.get(do["key"])})
+    if what == "fail":
+        return StageOutput.fail(do["message"])
+    if what == "panic":
+        raise RuntimeError(do["message"])
+    if what == "flaky":
+        if attempt > do["failures"]:
+            return StageOutput.ok({"attempt": attempt})
+        return fail_once(do["how"], f"attempt {attempt} fails")
+    if what == "skip":
+        return StageOutput.skip(do["reason"])
+    if what == "cancel":
+        return StageOutput.cancel(do["reason"])
+    if what == "retry":
+        return StageOutput.retry(do["message"])
+    if what == "block":
+        time.sleep(do["ms"] / 1000)
+        return StageOutput.ok({})
+    raise Unsupported(f"the behavior {what}")
+
+
+READERS = {"echo", "sum", "increment", "append", "append_copy", "read"}
+BEHAVIORS = READERS | {"const", "fail", "panic", "flaky", "skip", "cancel", "retry", "block"}
+
+
+def fail_once(how, message):
+    from stageflow.api import StageOutput
+
+    if how == "fail":
+        return StageOutput.fail(message)
+    if how == "retry":
+        return StageOutput.retry(message)
+    # Both types are retryable by the default of the package's RetryInterceptor.
+    raise (TimeoutError if how == "timeout" else ConnectionError)(message)
+
+
+class Unsupported(Exception):
+    pass
+
+
+def build(spec, run):
+    from stageflow.api import Pipeline, stage
+
+    declared = []
+    for one in spec["stages"]:
+        if one["behavior"]["do"] not in BEHAVIORS:
+            raise Unsupported(f"the behavior {one['behavior']['do']}")
+
+        async def body(ctx, one=one):
+            attempt = run.stages[one["name"]].attempts
+            return await behave(run, one, attempt, ctx)
+
+        async def runner(ctx, one=one, body=body):
+            return await run.observe(one["name"], body, ctx)
+
+        declared.append(stage(one["name"], runner, one["kind"].lower(), tuple(one["after"])))
+    return Pipeline.from_stages(*declared, name=spec["name"])
+
+
+def watched(pipeline, run):
+    """A copy of a user's pipeline whose stages are observed; they are made and called as Pipeline.build() does it."""
+    from dataclasses import replace
+
+    def wrap(spec):
+        async def body(ctx):
+            made = spec.runner(**spec.config) if isinstance(spec.runner, type) else spec.runner
+            return await (made.execute(ctx) if hasattr(made, "execute") else made(ctx))
+
+        async def runner(ctx):
+            return await run.observe(spec.name, body, ctx)
+
+        return replace(spec, runner=runner, config={})
+
+    return replace(pipeline, stages={name: wrap(spec) for name, spec in pipeline.stages.items()})
+
+
+def interceptors_for(options):
+    attempts = options.get("max_attempts", 1)
+    if attempts <= 1:
+        return None
+    from stageflow.pipeline.interceptors import get_default_interceptors
+    from stageflow.pipeline.retry import JitterStrategy, RetryInterceptor
+
+    chain = get_default_interceptors()
+    chain.append(RetryInterceptor(max_attempts=attempts, base_delay_ms=5, jitter_strategy=JitterStrategy.NONE))
+    return chain
+
+
+async def run_pipeline(request, wire):
+    from stageflow.pipeline.dag import UnifiedPipelineCancelled
+
+    options = request.get("options") or {}
+    spec = request.get("spec")
+    if spec is None:
+        name = request["pipeline"]
+        if name not in PIPELINES:
+            raise KeyError(f"no pipeline named {name!r} is loaded; load it first")
+        names = list(PIPELINES[name].stages)
+    else:
+        names = [one["name"] for one in spec["stages"]]
+        missing = {one["behavior"]["do"] for one in spec["stages"]} - BEHAVIORS
+        if missing:
+            raise Unsupported(f"the behavior {sorted(missing)[0]}")
+
+    run = Run(request["id"], names, wire, request.get("stream") or {})
+    RUNS.add(run)
+    token = RUN.set(run)
+    end, error, results = "ok", None, {}
+    try:
+        pipeline = build(spec, run) if spec is not None else watched(PIPELINES[name], run)
+        context = {"event_sink": Sink(run)}
+        if options.get("input_text") is not None:
+            context["input_text"] = options["input_text"]
+        if options.get("idempotency_key") is not None:
+            context["data"] = {"idempotency_key": options["idempotency_key"]}
+        run.t0 = time.perf_counter()
+        call = pipeline.run(interceptors=interceptors_for(options), **context)
+        timeout = options.get("timeout_ms")
+        results = await (call if timeout is None else asyncio.wait_for(call, timeout / 1000))
+    except UnifiedPipelineCancelled as exc:
+        end, error, results = "cancelled", exc, exc.results
+    except asyncio.CancelledError as exc:
+        end, error = "cancelled", exc
+    except TimeoutError as exc:
+        end, error = ("timeout" if options.get("timeout_ms") is not None else "error"), exc
+    except Exception as exc:
+        end, error = "error", exc
+    run.ended = True
+    wall = run.now()
+
+    for _ in range(SETTLE_TURNS):
+        await asyncio.sleep(0)
+    at_end = task_names(run.alive())
+    await asyncio.sleep(options.get("grace_ms", 200) / 1000)
+    left = run.alive()
+    after_grace = task_names(left)
+    stages = [stage.report(results.get(name)) for name, stage in run.stages.items()]
+    report = {
+        "end": end,
+        "error": describe(error),
+        "error_type": error and type(error).__name__,
+        "wall_ms": wall,
+        # A copy as of now: what is cancelled below must not show in it.
+        "stages": freeze(stages),
+        "effects": list(run.effects),
+        "events": list(run.events),
+        "tasks_at_end": at_end,
+        "tasks_after_grace": after_grace,
+        "loop_errors": list(run.loop_errors),
+        "log_counts": dict(run.log_counts),
+    }
+    # The next run starts clean.
+    for task in left:
+        task.cancel()
+    if left:
+        await asyncio.wait(left, timeout=1)
+    RUN.reset(token)
+    return report
+
+
+def describe(error):
+    if error is None:
+        return None
+    lines = [str(error) or type(error).__name__]
+    cause = getattr(error, "original", None) or error.__cause__
+    if cause is not None and cause is not error:
+        lines.append(f"caused by {type(cause).__name__}: {cause}")
+    return "; ".join(lines)
+
+
+# --- Requests ---------------------------------------------------------------------------------------------------
+
+
+def hello():
+    answer = {"protocol": PROTOCOL, "python": platform.python_version(), "executable": sys.executable, "pid": os.getpid()}
+    try:
+        import stageflow.api  # noqa: F401
+        from importlib.metadata import version
+
+        answer["stageflow"] = version("stageflow-core")
+    except Exception as exc:
+        answer["stageflow"] = None
+        answer["import_error"] = f"{type(exc).__name__}: {exc}"
+    return answer
+
+
+def load(request):
+    found = getattr(importlib.import_module(request["module"]), request["attr"])
+    if not hasattr(found, "stages") and callable(found):
+        found = found()
+    if not hasattr(found, "stages") or not hasattr(found, "run"):
+        raise TypeError(f"{request['module']}.{request['attr']} is a {type(found).__name__}, not a stageflow Pipeline")
+    PIPELINES[request.get("as") or request["attr"]] = found
+    return {"stages": list(found.stages)}
+
+
+async def answer(request, wire, stop):
+    id, op = request.get("id"), request.get("op")
+    try:
+        if op == "ping":
+            result = {}
+        elif op == "hello":
+            result = hello()
+        elif op == "load":
+            result = load(request)
+        elif op == "run":
+            result = await run_pipeline(request, wire)
+        elif op == "shutdown":
+            result = {}
+            stop.set()
+        else:
+            raise Unsupported(f"the operation {op}")
+        wire.send({"id": id, "ok": True, "result": result})
+    except Exception as exc:
+        error = {"type": type(exc).__name__, "message": str(exc), "trace": traceback.format_exc()}
+        wire.send({"id": id, "ok": False, "error": error})
+
+
+def dump_tasks(loop):
+    """Writes the stack of every task to stderr. Called while the loop may be blocked, so from another thread."""
+    try:
+        for task in sorted(asyncio.all_tasks(loop), key=lambda t: t.get_name()):
+            task.print_stack(file=sys.stderr)
+    except Exception as exc:
+        print(f"stacks of tasks could not be read: {exc!r}", file=sys.stderr)
+    sys.stderr.flush()
+
+
+def read_requests(loop, wire, stop, running):
+    for line in sys.stdin.buffer:
+        try:
+            request = json.loads(line)
+        except ValueError as exc:
+            wire.send({"id": None, "ok": False, "error": {"type": "ValueError", "message": f"not JSON: {exc}"}})
+            continue
+        if request.get("op") == "dump":
+            dump_tasks(loop)
+            continue
+
+        def start(request=request):
+            task = loop.create_task(answer(request, wire, stop))
+            running.add(task)
+            task.add_done_callback(running.discard)
+
+        loop.call_soon_threadsafe(start)
+    # The parent is gone. A loop that is blocked cannot hear of it.
+    loop.call_soon_threadsafe(stop.set)
+    time.sleep(1)
+    os._exit(0)
+
+
+def make_task(loop, coro, **kwargs):
+    task = asyncio.Task(coro, loop=loop, **kwargs)
+    context = kwargs.get("context")
+    run = RUN.get() if context is None else context.get(RUN)
+    if run is not None:
+        run.tasks.add(task)
+    return task
+
+
+def loop_error(loop, context):
+    text = context.get("message", "")
+    if "exception" in context:
+        text += f": {context['exception']!r}"
+    task = context.get("task") or context.get("future")
+    run = RUN.get()
+    if run is None and task is not None:
+        run = next((r for r in list(RUNS) if task in r.tasks), None)
+    if run is not None:
+        run.loop_errors.append(text)
+    loop.default_exception_handler(context)
+
+
+RUNS = weakref.WeakSet()
+
+
+async def serve(wire):
+    loop = asyncio.get_running_loop()
+    loop.set_task_factory(make_task)
+    loop.set_exception_handler(loop_error)
+    stop, running = asyncio.Event(), set()
+    threading.Thread(target=read_requests, args=(loop, wire, stop, running), daemon=True).start()
+    wire.send({"n": "ready", "protocol": PROTOCOL, "pid": os.getpid(), "dump_signal": dump_signal()})
+    await stop.wait()
+    await asyncio.sleep(0)
+
+
+def dump_signal():
+    """The signal that makes this process write the stacks of its threads to stderr, even from within a C call."""
+    faulthandler.enable(all_threads=True)
+    if not hasattr(signal, "SIGUSR1"):
+        return None
+    faulthandler.register(signal.SIGUSR1, all_threads=True, chain=False)
+    return "SIGUSR1"
+
+
+def main():
+    wire = Wire()
+    sys.stdout = sys.stderr
+    root = logging.getLogger()
+    root.addHandler(LogTap(wire))
+    root.setLevel(os.environ.get("STAGEFLOW_WORKER_LOG", "INFO").upper())
+    logging.captureWarnings(True)
+    asyncio.run(serve(wire))
+    # Threads that a target left behind must not keep the process.
+    sys.stderr.flush()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()
