@@ -5,7 +5,6 @@ mod detectors;
 pub mod digest;
 mod excerpt;
 pub mod format;
-mod mask;
 mod outputs;
 mod parse;
 mod trace;

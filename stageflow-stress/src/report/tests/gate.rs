@@ -2,11 +2,11 @@
 
 use super::fixture::{analysed, check, empty, passed, rich, stored, test};
 use super::*;
-use crate::report::verdict::{RunStatus, VerdictWord, verdict};
 use crate::classify::Severity;
 use crate::finding::Finding;
 use crate::journal::record::*;
 use crate::report::sanity::impossible;
+use crate::report::verdict::{RunStatus, VerdictWord, verdict};
 
 /// What is done to a run that was clean.
 type Change = fn(&mut RunState);
@@ -46,8 +46,12 @@ fn findings_decide_by_severity_and_kind() {
         let mut state = with_finding(finding.clone());
         assert_eq!(judged(&state).0, expected, "{} {}", finding.severity, finding.kind);
         // What is known is still there.
-        state.findings[0].known =
-            Some(KnownAs { id: None, status: "wont_fix".to_owned(), why: "x".to_owned() });
+        state.findings[0].known = Some(KnownAs {
+            id: None,
+            status: "wont_fix".to_owned(),
+            why: "x".to_owned(),
+            duplicate_of: None,
+        });
         assert_eq!(judged(&state).0, expected, "known {} {}", finding.severity, finding.kind);
     }
 }
