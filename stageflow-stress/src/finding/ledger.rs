@@ -123,7 +123,6 @@ enum Listed<'a> {
 }
 
 /// The ledgers that have entries, as file names with their contents.
-#[cfg_attr(not(test), allow(dead_code))]
 pub fn render(state: &RunState) -> Vec<(String, Vec<u8>)> {
     let agent = fact(state, Fact::AgentModel).unwrap_or(NOT_RECORDED);
     let mut files = Vec::new();
