@@ -1,6 +1,7 @@
 //! The attributes of stageflow-stress. Use them through that crate, which documents them.
 #![forbid(unsafe_code)]
 
+mod argument;
 mod arguments;
 mod attribute;
 mod auditable;

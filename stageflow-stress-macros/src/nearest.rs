@@ -11,7 +11,7 @@ pub(crate) fn nearest<'a>(
     candidates
         .into_iter()
         .map(|candidate| (distance(text, &normal(candidate)), candidate))
-        .filter(|(edits, candidate)| *edits <= (candidate.len() / 3).max(1))
+        .filter(|(edits, candidate)| *edits <= candidate.len() / 3)
         .min_by_key(|(edits, _)| *edits)
         .map(|(_, candidate)| candidate)
 }
@@ -58,5 +58,6 @@ mod tests {
         let known = ["flavor", "timeout"];
         assert_eq!(nearest("flavour", known, str::to_owned), Some("flavor"));
         assert_eq!(nearest("xyz", known, str::to_owned), None);
+        assert_eq!(nearest("P7", ["P0", "P1"], str::to_owned), None);
     }
 }

@@ -71,10 +71,11 @@ fn check(function: &Function, arguments: &Arguments, errors: &mut Errors) {
         let problem = "an observer takes two arguments, `&Evidence` and `&mut Findings`";
         if inputs.is_empty() { errors.at(function.name(), problem) } else { errors.at(inputs, problem) }
     }
-    if let Some(ty) = function.return_type() {
-        if !matches!(ty, Type::Tuple(tuple) if tuple.elems.is_empty()) && !matches!(ty, Type::Never(_)) {
-            errors.at(ty, "an observer returns nothing; add what it found to `&mut Findings`");
-        }
+    if let Some(ty) = function.return_type()
+        && !matches!(ty, Type::Tuple(tuple) if tuple.elems.is_empty())
+        && !matches!(ty, Type::Never(_))
+    {
+        errors.at(ty, "an observer returns nothing; add what it found to `&mut Findings`");
     }
     for name in arguments.all_given().iter().filter(|name| *name != "after" && *name != "crate") {
         errors.at(name, format!("`{name}` describes a test; an observer takes `after` and `crate` alone"));

@@ -161,16 +161,13 @@ impl Options {
 
 impl Isolate {
     fn tokens(&self, private: &TokenStream) -> TokenStream {
-        let mut fields = TokenStream::new();
-        let numbers = [(quote!(memory), self.memory), (quote!(fds), self.fds), (quote!(stack), self.stack)];
-        for (name, number) in numbers {
-            if let Some(number) = number {
-                fields.extend(quote!(#name: ::core::option::Option::Some(#number),));
-            }
-        }
-        if let Some(time) = self.time.map(duration_tokens) {
-            fields.extend(quote!(time: ::core::option::Option::Some(#time),));
-        }
-        quote!(#private::Isolate { #fields ..#private::Isolate::NONE })
+        let option = |value: Option<TokenStream>| match value {
+            Some(value) => quote!(::core::option::Option::Some(#value)),
+            None => quote!(::core::option::Option::None),
+        };
+        let number = |value: Option<u64>| option(value.map(|value| quote!(#value)));
+        let (memory, fds, stack) = (number(self.memory), number(self.fds), number(self.stack));
+        let time = option(self.time.map(duration_tokens));
+        quote!(#private::Isolate { memory: #memory, fds: #fds, stack: #stack, time: #time })
     }
 }

@@ -120,10 +120,10 @@ fn check_runtime(function: &Function, arguments: &Arguments, errors: &mut Errors
         return;
     }
     let current_thread = options.flavor == Some(Flavor::CurrentThread);
-    if let Some(name) = arguments.given("start_paused").filter(|_| options.start_paused == Some(true)) {
-        if !current_thread {
-            errors.at(name, "`start_paused` needs `flavor = \"current_thread\"`");
-        }
+    if let Some(name) = arguments.given("start_paused").filter(|_| options.start_paused == Some(true))
+        && !current_thread
+    {
+        errors.at(name, "`start_paused` needs `flavor = \"current_thread\"`");
     }
     if let Some(name) = arguments.given("worker_threads").filter(|_| current_thread) {
         errors.at(name, "`worker_threads` needs `flavor = \"multi_thread\"`");

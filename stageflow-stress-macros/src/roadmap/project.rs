@@ -1,6 +1,7 @@
 //! A project's own roadmap: the file that `stageflow.toml` or the environment names.
 
 use std::fmt::Write as _;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
@@ -197,11 +198,11 @@ impl Source {
                     (None, Some(settings)) => self.shown(settings),
                     _ => VARIABLE.to_owned(),
                 };
-                catalogue.problems.push(format!(
-                    "{}: named by {by}, but it cannot be read: {}",
-                    catalogue.path,
-                    error.kind()
-                ));
+                let why = match error.kind() {
+                    ErrorKind::NotFound => "there is no such file".to_owned(),
+                    _ => format!("it cannot be read: {error}"),
+                };
+                catalogue.problems.push(format!("{}: named by {by}, but {why}", catalogue.path));
             }
         }
         catalogue
@@ -293,10 +294,7 @@ mod tests {
         dir.write("member/stageflow.toml", "roadmap = \"gone.md\"").write("other.md", ROWS);
         assert!(dir.read(Some("other.md")).find("SHOP-001").is_some());
         let problem = &dir.read(Some("nowhere.md")).problems[0];
-        assert!(
-            problem
-                .ends_with("nowhere.md: named by STAGEFLOW_ROADMAP, but it cannot be read: entity not found")
-        );
+        assert!(problem.ends_with("nowhere.md: named by STAGEFLOW_ROADMAP, but there is no such file"));
     }
 
     #[test]
@@ -316,7 +314,7 @@ mod tests {
         dir.write("member/stageflow.toml", "roadmap = \"docs/R.md\"");
         assert_eq!(
             dir.read(None).problems,
-            ["docs/R.md: named by stageflow.toml, but it cannot be read: entity not found"]
+            ["docs/R.md: named by stageflow.toml, but there is no such file"]
         );
         dir.write("member/docs/R.md", "# Nothing yet\n");
         assert_eq!(dir.read(None).problems, ["docs/R.md: no table with an `ID` column"]);

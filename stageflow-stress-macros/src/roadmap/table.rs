@@ -231,7 +231,7 @@ mod tests {
             [
                 "3: roadmap id must look like `DAG-005` (upper-case prefix, dash, three digits), found `shop-1`",
                 "3: `shop-1` has no target",
-                "3: `shop-1`: unknown priority `P7`; did you mean `P0`?",
+                "3: `shop-1`: unknown priority `P7`; expected one of `P0`, `P1`, `P2`",
                 "3: `shop-1`: unknown risk class `Hgh`; did you mean `High`?",
                 "3: `shop-1`: the phase is a number from 0 to 255",
                 "5: `A-001` is defined twice, first on line 4",

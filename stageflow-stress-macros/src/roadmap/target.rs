@@ -107,13 +107,13 @@ impl<'a> Number<'a> {
         let mut unit = (rest.is_empty() || rest.starts_with(' ')).then_some(None);
         let mut what = rest.trim();
         for (spelling, name, factor) in UNITS {
-            if let Some(tail) = what.strip_prefix(spelling) {
-                if tail.is_empty() || tail.starts_with(' ') {
-                    unit = Some(Some(*name));
-                    value *= factor;
-                    what = tail.trim();
-                    break;
-                }
+            if let Some(tail) = what.strip_prefix(spelling)
+                && (tail.is_empty() || tail.starts_with(' '))
+            {
+                unit = Some(Some(*name));
+                value *= factor;
+                what = tail.trim();
+                break;
             }
         }
         let what = what.strip_suffix("target").map_or(what, str::trim_end);

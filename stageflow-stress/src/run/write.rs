@@ -127,14 +127,7 @@ fn give_ids(state: &mut RunState) -> io::Result<()> {
             eprintln!("stageflow-stress: {message}");
         }
         let mut registry = loaded.registry;
-        // The order in which ids are given must not depend on who folds.
-        state.findings.sort_by(|left, right| {
-            (&left.created_at, &left.fingerprint).cmp(&(&right.created_at, &right.fingerprint))
-        });
-        for stored in &mut state.findings {
-            let known = stored.known.as_ref().and_then(|known| known.id.as_deref());
-            stored.id = registry.assign(&stored.fingerprint, stored.finding.kind, known, &state.info.run_id);
-        }
+        registry.assign_all(&mut state.findings, &state.info.run_id);
         state.findings.sort_by(|left, right| {
             right.finding.severity.cmp(&left.finding.severity).then_with(|| left.id.cmp(&right.id))
         });
