@@ -8,7 +8,7 @@ use stageflow_stress::prelude::*;
 use super::{audited, control, stageflow};
 
 const SOON: Duration = Duration::from_millis(20);
-const LATER: Duration = Duration::from_millis(80);
+const LATER: Duration = Duration::from_millis(250);
 /// Longer than any grace window.
 const NEVER: Duration = Duration::from_secs(60);
 
@@ -25,7 +25,7 @@ fn slow_branches(name: &str) -> PipelineSpec {
 }
 
 fn options() -> RunOptions {
-    RunOptions::new().grace(Duration::from_millis(300))
+    RunOptions::new().grace(Duration::from_millis(600))
 }
 
 /// When one branch fails, nothing of the others happens after the caller was told.
