@@ -52,8 +52,10 @@ async fn control(
     options: &RunOptions,
 ) -> Outcome<RunReport> {
     let report = worker.run(pipeline, options).await?;
-    let found: Vec<String> =
-        audit(pipeline, options, &report).into_iter().map(|finding| format!("{}: {}", finding.rule, finding.title)).collect();
+    let found: Vec<String> = audit(pipeline, options, &report)
+        .into_iter()
+        .map(|finding| format!("{}: {}", finding.rule, finding.title))
+        .collect();
     cx.check_eq(&format!("the audit finds nothing in {}", pipeline.name), found, Vec::<String>::new());
     Ok(report)
 }
