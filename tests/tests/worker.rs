@@ -19,13 +19,12 @@ const PATIENT: Duration = Duration::from_secs(60);
 const SHORT: Duration = Duration::from_millis(300);
 
 fn python() -> Option<PathBuf> {
-    let found = std::env::split_paths(&std::env::var_os("PATH")?)
-        .map(|dir| dir.join("python3"))
-        .find(|program| program.is_file());
-    if found.is_none() {
-        eprintln!("SKIPPED: no python3 on PATH, the worker was not tested against a child");
+    if !stageflow_stress_tests::have("python", &["python3", "--version"]) {
+        return None;
     }
-    found
+    std::env::split_paths(&std::env::var_os("PATH")?)
+        .map(|dir| dir.join("python3"))
+        .find(|program| program.is_file())
 }
 
 fn child(mode: &str) -> Option<Command> {

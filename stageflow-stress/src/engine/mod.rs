@@ -2,7 +2,7 @@
 //!
 //! An [`Engine`] takes a [`PipelineSpec`] plus [`RunOptions`] and returns a [`RunReport`] of what happened, so that one
 //! scenario can be put to any implementation: a port of Stageflow, the published Python package in a child process, or a
-//! project's own engine through a short adapter. The conformance suite over it, [`crate::conformance!`], comes with a
+//! project's own engine through a short adapter. The conformance suite over it, `conformance!`, comes with a
 //! later version; today the trait and its data are complete and the worker implements them.
 //!
 //! [`audit`] judges a report by invariants that hold for every pipeline on every engine, so that a scenario needs no

@@ -23,6 +23,9 @@ pub mod names {
     pub const TIMEOUT: &str = "STAGEFLOW_TIMEOUT";
     /// `1`: a test fails if something could not be recorded.
     pub const STRICT_STORE: &str = "STAGEFLOW_STRICT_STORE";
+    /// The interpreter of the Python worker.
+    #[cfg(feature = "worker")]
+    pub const PYTHON: &str = "STAGEFLOW_PYTHON";
 }
 
 /// What was configured.
