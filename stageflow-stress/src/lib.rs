@@ -27,6 +27,7 @@ pub mod run;
 mod runtime;
 mod settings;
 mod sys;
+mod terminal;
 #[cfg(test)]
 mod testing;
 #[cfg(feature = "worker")]

@@ -28,7 +28,8 @@ fn mismatches_are_all_found_in_one_run_and_kept() {
     accepted.green();
     let findings = project.findings("CORE-005");
     let titles: Vec<_> = by_title(&findings).into_keys().collect();
-    let expected = ["large", "plain", "small"].map(|name| format!("golden `{name}` was accepted without a comparison"));
+    let expected =
+        ["large", "plain", "small"].map(|name| format!("golden `{name}` was accepted without a comparison"));
     assert_eq!(titles, expected, "accepting on the fly is visible");
     assert!(project.root().join("tests/snapshots/it__totals-small.snap").is_file());
 
@@ -40,12 +41,20 @@ fn mismatches_are_all_found_in_one_run_and_kept() {
     red.red_with("golden `small` differs from its reference");
     let findings = project.findings("CORE-005");
     let titles: Vec<_> = by_title(&findings).into_keys().collect();
-    assert_eq!(titles, ["golden `large` differs from its reference", "golden `small` differs from its reference"]);
+    assert_eq!(
+        titles,
+        ["golden `large` differs from its reference", "golden `small` differs from its reference"]
+    );
     let folder = project.run_folder("CORE-005");
     let attachments = by_title(&findings)["golden `small` differs from its reference"]["attachments"].clone();
     let content = |kind: &str| {
-        let path = attachments.as_array().unwrap().iter().find_map(|one| one["path"].as_str().filter(|path| path.contains(kind)));
-        std::fs::read_to_string(folder.join(path.unwrap_or_else(|| panic!("{kind} in {attachments}")))).unwrap()
+        let path = attachments
+            .as_array()
+            .unwrap()
+            .iter()
+            .find_map(|one| one["path"].as_str().filter(|path| path.contains(kind)));
+        std::fs::read_to_string(folder.join(path.unwrap_or_else(|| panic!("{kind} in {attachments}"))))
+            .unwrap()
     };
     assert!(content(".reference.").contains("9007199254740993"));
     assert!(content(".actual.").contains("9007199254740994"));
@@ -56,5 +65,11 @@ fn mismatches_are_all_found_in_one_run_and_kept() {
     let forced = project.one("totals", &[("FACTOR", "2"), ("INSTA_FORCE_PASS", "1"), ("INSTA_UPDATE", "no")]);
     forced.green();
     let titles: Vec<_> = by_title(&project.findings("CORE-005")).into_keys().collect();
-    assert_eq!(titles, ["golden `large` was let pass by INSTA_FORCE_PASS", "golden `small` was let pass by INSTA_FORCE_PASS"]);
+    assert_eq!(
+        titles,
+        [
+            "golden `large` was let pass by INSTA_FORCE_PASS",
+            "golden `small` was let pass by INSTA_FORCE_PASS"
+        ]
+    );
 }

@@ -30,7 +30,13 @@ fn the_committed_file_decides_between_red_and_green() {
     project.one("strict", &[]).red_with("low: another log line is misspelt");
 
     // The red test prints the block that accepts it; without a reason the block is refused.
-    let block: String = red.text.lines().skip_while(|line| *line != "[[known]]").take(6).map(|line| format!("{line}\n")).collect();
+    let block: String = red
+        .text
+        .lines()
+        .skip_while(|line| *line != "[[known]]")
+        .take(6)
+        .map(|line| format!("{line}\n"))
+        .collect();
     assert!(block.contains("fingerprint = \"sfp1:"), "{block}");
     project.write("stageflow-known.toml", &block);
     project.one("charges_twice", &[]).red_with("why");
@@ -47,7 +53,10 @@ fn the_committed_file_decides_between_red_and_green() {
     let report = std::fs::read_to_string(project.run_folder("WORK-002").join("FINAL_REPORT.md")).unwrap();
     assert!(report.contains("**FAIL**") && report.contains("fixed in 2.0"), "{report}");
     let first = &project.run_folders("WORK-002")[0];
-    assert_eq!(by_title(&json(&first.join("findings.json")))["a duplicate request is charged twice"]["id"], "WORK-002-BUG-001");
+    assert_eq!(
+        by_title(&json(&first.join("findings.json")))["a duplicate request is charged twice"]["id"],
+        "WORK-002-BUG-001"
+    );
 
     // Seen again after it was resolved.
     project.write("stageflow-known.toml", &accepted.replace("\"confirmed\"", "\"resolved\""));
@@ -61,7 +70,9 @@ fn the_committed_file_decides_between_red_and_green() {
 #[test]
 fn another_failure_in_the_same_test_is_another_finding() {
     let body = |line: &str| {
-        format!("use stageflow_stress::prelude::*;\n\n#[roadmap_test(\"WORK-002\")]\nfn fails(_cx: &TestContext) {{\n    let (left, right) = (1, 2);\n    {line}\n}}\n")
+        format!(
+            "use stageflow_stress::prelude::*;\n\n#[roadmap_test(\"WORK-002\")]\nfn fails(_cx: &TestContext) {{\n    let (left, right) = (1, 2);\n    {line}\n}}\n"
+        )
     };
     let project = Project::new("another", &[("tests/it.rs", &body("assert_eq!(left, right);"))]);
     let fingerprint = |project: &Project| {

@@ -80,9 +80,11 @@ fn a_failing_stage_leaves_no_partial_receipt(cx: &TestContext) -> Outcome {
 async fn latency_profile_of_small_orders(cx: &TestContext) -> Outcome {
     let lines = parse(&order(5))?;
     let started = Instant::now();
+    let mut totals = Vec::new();
     for _ in 0..200 {
-        cx.measure("price 5 lines", async { price(&lines, |_| Some(3)) }).await?;
+        totals.push(cx.measure("price 5 lines", async { price(&lines, |_| Some(3)) }).await?.total);
     }
+    cx.check("every order has the same total", totals.iter().all(|total| *total == 45));
     cx.throughput("price 5 lines", 200, 0, started.elapsed());
     cx.note(
         Topic::Technical,

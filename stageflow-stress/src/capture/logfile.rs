@@ -12,6 +12,7 @@ use std::time::SystemTime;
 
 use crate::journal::record::LogSummary;
 use crate::log::format::{Header, Level, LogRecord, Route, micros_of, write_header, write_record};
+use crate::terminal::say;
 
 /// What is to be written.
 #[derive(Debug, Clone, Copy)]
@@ -71,7 +72,7 @@ impl LogFile {
             Err(error) => {
                 state.lost += 1;
                 if state.why.is_none() {
-                    eprintln!(
+                    say!(
                         "stageflow-stress: cannot write to {}: {error}; lost lines are counted",
                         self.path.display()
                     );

@@ -87,3 +87,37 @@ pub enum EngineError {
         why: String,
     },
 }
+
+/// Runs the shared suite of roadmap tests and probes against an engine.
+///
+/// # What works today
+/// The suite comes with a later version. Until then the macro takes any [`Engine`] and expands to one test that is red and
+/// says so: no engine is conformant for want of a suite.
+///
+/// ```no_run
+/// # use stageflow_stress::engine::*;
+/// # struct MyEngine;
+/// # impl Engine for MyEngine {
+/// #     fn name(&self) -> String { "mine".to_owned() }
+/// #     async fn run(&self, _: &PipelineSpec, _: &RunOptions) -> Result<RunReport, EngineError> {
+/// #         Ok(RunReport::new(RunEnd::Ok))
+/// #     }
+/// # }
+/// stageflow_stress::conformance!(MyEngine);
+/// # fn main() {}
+/// ```
+#[macro_export]
+macro_rules! conformance {
+    ($engine:expr $(,)?) => {
+        #[cfg(test)]
+        mod stageflow_conformance {
+            #[allow(unused_imports)]
+            use super::*;
+
+            #[::core::prelude::v1::test]
+            fn conformance() {
+                ::core::panic!("{}", $crate::__private::conformance_refusal(&$engine));
+            }
+        }
+    };
+}

@@ -47,6 +47,7 @@ pub(crate) fn empty() -> RunState {
                 ]),
                 ..Environment::default()
             },
+            known: None,
             settings: Vec::new(),
             ci: BTreeMap::new(),
         },

@@ -103,6 +103,7 @@ pub fn claim(
             git_commit: shared.git_commit.clone(),
             git_dirty: shared.git_dirty,
             environment: shared.environment.clone(),
+            known: Some(settings.known.clone()),
             settings: settings.facts.clone(),
             ci: environment::ci_labels(),
         };

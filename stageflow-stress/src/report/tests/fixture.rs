@@ -40,6 +40,7 @@ pub fn empty() -> RunState {
                 profile: "debug".to_owned(),
                 ..Environment::default()
             },
+            known: None,
             settings: Vec::new(),
             ci: BTreeMap::new(),
         },
