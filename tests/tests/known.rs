@@ -58,6 +58,14 @@ fn the_committed_file_decides_between_red_and_green() {
         "WORK-002-BUG-001"
     );
 
+    // Another file, and one that is not there.
+    project
+        .one("charges_twice", &[("STAGEFLOW_KNOWN", "/dev/null")])
+        .red_with("critical: a duplicate request");
+    project
+        .one("charges_twice", &[("STAGEFLOW_KNOWN", "nowhere.toml")])
+        .red_with("write the path of a file that exists");
+
     // Seen again after it was resolved.
     project.write("stageflow-known.toml", &accepted.replace("\"confirmed\"", "\"resolved\""));
     project.one("charges_twice", &[]).red_with("a regression");

@@ -117,7 +117,10 @@ fn fold_all() {
         say!("stageflow-stress: {} {}", run.info.entry.id, run.dir.join("FINAL_REPORT.md").display());
     }
     if !session.store.open_runs().is_empty() {
-        say!("stageflow-stress: seed {}; STAGEFLOW_SEED={0} gives every test the same seeds again", session.store.seed);
+        say!(
+            "stageflow-stress: seed {}; STAGEFLOW_SEED={0} gives every test the same seeds again",
+            session.store.seed
+        );
     }
     let unattributed = capture::unattributed_count();
     if unattributed > 0 {
