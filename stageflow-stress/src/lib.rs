@@ -27,6 +27,7 @@ pub mod run;
 mod runtime;
 mod settings;
 mod sys;
+mod terminal;
 #[cfg(test)]
 mod testing;
 #[cfg(feature = "worker")]
@@ -35,7 +36,7 @@ pub mod worker;
 pub use capture::{StageflowLayer, layer};
 pub use classify::{Category, Oracle, Pattern, PipelineKind, Priority, Risk, Severity};
 pub use context::TestContext;
-pub use finding::{Finding, FindingType, Findings};
+pub use finding::{Finding, FindingStore, FindingType, Findings};
 pub use outcome::{Failure, IntoOutcome, Outcome};
 pub use probe::{Auditable, Evidence, Probe};
 pub use stageflow_stress_macros::{roadmap_test, silent_failure_probe};

@@ -155,7 +155,7 @@ mod tests {
     #[test]
     fn question_mark_keeps_the_causes_and_the_line() {
         fn body() -> Outcome {
-            std::str::from_utf8(&[0xff])?;
+            String::from_utf8(vec![0xff])?;
             Ok(())
         }
         let failure = body().unwrap_err();

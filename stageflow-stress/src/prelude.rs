@@ -7,5 +7,5 @@ pub use crate::context::{
 pub use crate::finding::{Finding, FindingType, Findings, RiskLevel};
 pub use crate::outcome::{Failure, Outcome};
 pub use crate::probe::{Auditable, Evidence, Probe};
-pub use crate::{roadmap_test, silent_failure_probe};
 pub use crate::roadmap::Measurement;
+pub use crate::{roadmap_test, silent_failure_probe};

@@ -83,3 +83,9 @@ impl<'a> FindingsArgument<'a> for &'a mut Findings {
         handle
     }
 }
+
+/// What the conformance suite says until it exists.
+pub fn conformance_refusal(engine: &impl crate::engine::Engine) -> String {
+    let what = format!("the conformance suite for `{}`", engine.name());
+    crate::fault::NotAvailable::new(what).to_string()
+}

@@ -1,4 +1,4 @@
-//! Helpers of unit tests.
+//! What unit tests share.
 
 use std::path::{Path, PathBuf};
 

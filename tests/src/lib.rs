@@ -40,7 +40,8 @@ impl Project {
         write(&root.join("src/lib.rs"), "");
         write(&root.join(".gitignore"), "/target\n");
         // The versions of this repository, which are there already.
-        fs::copy(repository().join("Cargo.lock"), root.join("Cargo.lock")).expect("the lock file of the workspace");
+        fs::copy(repository().join("Cargo.lock"), root.join("Cargo.lock"))
+            .expect("the lock file of the workspace");
         for (path, content) in files {
             write(&root.join(path), content);
         }
@@ -73,7 +74,12 @@ impl Project {
     pub fn build(&self) {
         let _one_at_a_time = BUILD.lock().unwrap_or_else(PoisonError::into_inner);
         let output = self.cargo(&["test", "--no-run", "--quiet"]).output().expect("cargo runs");
-        assert!(output.status.success(), "{} does not build:\n{}", self.name, String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "{} does not build:\n{}",
+            self.name,
+            String::from_utf8_lossy(&output.stderr)
+        );
     }
 
     /// Runs `cargo test` with arguments and variables.
@@ -108,7 +114,9 @@ impl Project {
     /// The run folders of an entry, oldest first.
     pub fn run_folders(&self, entry: &str) -> Vec<PathBuf> {
         let mut folders: Vec<_> = fs::read_dir(self.root().join("runs").join(entry))
-            .map(|items| items.filter_map(|item| Some(item.ok()?.path())).filter(|path| path.is_dir()).collect())
+            .map(|items| {
+                items.filter_map(|item| Some(item.ok()?.path())).filter(|path| path.is_dir()).collect()
+            })
             .unwrap_or_default();
         folders.sort();
         folders
@@ -136,7 +144,11 @@ impl Ran {
         Ran {
             green: output.status.success(),
             code: output.status.code(),
-            text: format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr)),
+            text: format!(
+                "{}{}",
+                String::from_utf8_lossy(&output.stdout),
+                String::from_utf8_lossy(&output.stderr)
+            ),
         }
     }
 
@@ -158,8 +170,11 @@ impl Ran {
 pub fn clean(command: &mut Command) {
     for (name, _) in std::env::vars_os() {
         let name = name.to_string_lossy().into_owned();
-        let inherited = ["NEXTEST", "CARGO_PKG", "CARGO_MANIFEST", "STAGEFLOW", "INSTA", "CARGO_BIN", "CARGO_CRATE"];
-        if inherited.iter().any(|prefix| name.starts_with(prefix)) || matches!(name.as_str(), "CARGO" | "CI" | "RUST_BACKTRACE") {
+        let inherited =
+            ["NEXTEST", "CARGO_PKG", "CARGO_MANIFEST", "STAGEFLOW", "INSTA", "CARGO_BIN", "CARGO_CRATE"];
+        if inherited.iter().any(|prefix| name.starts_with(prefix))
+            || matches!(name.as_str(), "CARGO" | "CI" | "RUST_BACKTRACE")
+        {
             command.env_remove(name);
         }
     }
@@ -167,7 +182,8 @@ pub fn clean(command: &mut Command) {
 
 /// The target directory that all projects share.
 pub fn target_directory() -> PathBuf {
-    let base = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| repository().join("target"), PathBuf::from);
+    let base =
+        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| repository().join("target"), PathBuf::from);
     base.join("downstream")
 }
 

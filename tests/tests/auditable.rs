@@ -52,7 +52,13 @@ fn a_struct_is_a_map_of_its_fields() {
 struct Newtype(Vec<u8>);
 
 #[derive(Auditable)]
-struct Pair(u8, #[audit(skip)] fn(), char);
+struct Pair(
+    u8,
+    #[audit(skip)]
+    #[expect(dead_code, reason = "skipped by the audit")]
+    fn(),
+    char,
+);
 
 #[derive(Auditable)]
 struct Unit;

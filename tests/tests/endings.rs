@@ -15,7 +15,8 @@ fn run(function: &str) -> (stageflow_stress_tests::Ran, serde_json::Value) {
     let folder = std::fs::read_dir(runs.join("CORE-001")).map(|items| {
         items.filter_map(|item| Some(item.ok()?.path())).find(|path| path.join("findings.json").is_file())
     });
-    let findings = folder.ok().flatten().map_or(serde_json::Value::Null, |path| json(&path.join("findings.json")));
+    let findings =
+        folder.ok().flatten().map_or(serde_json::Value::Null, |path| json(&path.join("findings.json")));
     (ran, findings)
 }
 
@@ -70,7 +71,11 @@ fn a_failing_body_leaves_a_finding_that_can_be_acted_upon() {
     let (ran, findings) = run("body_panics");
     ran.red_with("the test panicked: assertion `left == right` failed: stages are missing");
     let text = findings["findings"][0].to_string();
-    for needed in ["tests/it.rs:", "cargo test -p endings --test it -- --exact body_panics::core_001", "STAGEFLOW_SEED="] {
+    for needed in [
+        "tests/it.rs:",
+        "cargo test -p endings --test it -- --exact body_panics::core_001",
+        "STAGEFLOW_SEED=",
+    ] {
         assert!(text.contains(needed), "expected `{needed}` in {:#}", findings["findings"][0]);
     }
 
@@ -141,7 +146,10 @@ fn an_announced_panic_must_happen_as_announced() {
     run("announces_its_panic").0.green();
     let (ran, findings) = run("announces_another_panic");
     ran.red_with("the announced panic did not happen");
-    assert_eq!(titles(&findings), ["the announced panic did not happen", "the test panicked: something else"]);
+    assert_eq!(
+        titles(&findings),
+        ["the announced panic did not happen", "the test panicked: something else"]
+    );
 }
 
 #[test]
@@ -155,7 +163,10 @@ fn a_task_left_behind_is_a_finding() {
 fn seeds_and_iterations_reach_the_body() {
     let (ran, _) = run("has_fixed_seeds");
     ran.green();
-    assert!(ran.text.contains("has_fixed_seeds::core_001_seed_7") && ran.text.contains("has_fixed_seeds::core_001_seed_8"));
+    assert!(
+        ran.text.contains("has_fixed_seeds::core_001_seed_7")
+            && ran.text.contains("has_fixed_seeds::core_001_seed_8")
+    );
     run("repeats").0.green();
     let runs = PROJECT.root().join("target-of/repeats/CORE-001");
     let folder = std::fs::read_dir(runs).unwrap().find_map(|item| {
@@ -198,7 +209,10 @@ fn what_was_recorded_survives_a_kill() {
         .unwrap();
     assert_eq!(stageflow_stress::run::recover(&folder).unwrap(), 1);
     let findings = json(&folder.join("findings.json"));
-    assert_eq!(titles(&findings), ["check failed: recorded before the end", "the process ended inside the test"]);
+    assert_eq!(
+        titles(&findings),
+        ["check failed: recorded before the end", "the process ended inside the test"]
+    );
     let crash = by_title(&findings)["the process ended inside the test"].to_string();
     assert!(crash.contains("the last words"), "{crash}");
     // Once more changes nothing.

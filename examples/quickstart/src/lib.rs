@@ -66,7 +66,12 @@ pub fn parse(text: &str) -> Result<Vec<Line>, StageError> {
             .enumerate()
             .map(|(at, line)| {
                 line.split_once('*')
-                    .and_then(|(article, quantity)| Some(Line { article: article.trim().to_owned(), quantity: quantity.trim().parse().ok()? }))
+                    .and_then(|(article, quantity)| {
+                        Some(Line {
+                            article: article.trim().to_owned(),
+                            quantity: quantity.trim().parse().ok()?,
+                        })
+                    })
                     .ok_or_else(|| StageError::Malformed { line: at + 1, found: line.to_owned() })
             })
             .collect()

@@ -18,7 +18,10 @@ fn fan_out_keeps_every_output(cx: &TestContext) -> Outcome {
     let receipt = cx.measure_sync("price 500 lines", || price(&lines, |_| Some(100)))?;
 
     cx.check_eq("every output is merged", receipt.amounts.len() as u64, width);
-    cx.check("merged in the order of the lines", receipt.amounts.iter().zip(&lines).all(|(amount, line)| amount.0 == line.article));
+    cx.check(
+        "merged in the order of the lines",
+        receipt.amounts.iter().zip(&lines).all(|(amount, line)| amount.0 == line.article),
+    );
     cx.golden("totals", &serde_json_of(&[("lines", width), ("total", receipt.total)]));
 
     let target = cx.entry().target.ok_or_else(|| Failure::new("DAG-005 has a target"))?;
@@ -43,7 +46,11 @@ fn the_order_of_completion_does_not_matter(cx: &TestContext) -> Outcome {
     }
     cx.check_eq("runs that differ", differing, 0);
     let result = if differing == 0 { HypothesisResult::Confirmed } else { HypothesisResult::Rejected };
-    cx.hypothesis("the receipt does not depend on which line is priced first", result, "20 runs with jitter, compared whole");
+    cx.hypothesis(
+        "the receipt does not depend on which line is priced first",
+        result,
+        "20 runs with jitter, compared whole",
+    );
     Ok(())
 }
 
@@ -51,9 +58,20 @@ fn the_order_of_completion_does_not_matter(cx: &TestContext) -> Outcome {
 #[roadmap_test("CONTRACT-003", category = Reliability, pipeline = Chaos, oracle = Schema, expect_errors("stage failed"))]
 fn a_failing_stage_leaves_no_partial_receipt(cx: &TestContext) -> Outcome {
     let lines = parse(&order(10))?;
-    let error = cx.check_err("an unpriced article fails the run", price(&lines, |article| (article != "article-7").then_some(1)));
-    cx.check_eq("the error names the article", error, Some(StageError::Unpriced { article: "article-7".to_owned() }));
-    cx.strength("Stages return typed errors", "price", "The failing article was read from the error value, not from its text.");
+    let error = cx.check_err(
+        "an unpriced article fails the run",
+        price(&lines, |article| (article != "article-7").then_some(1)),
+    );
+    cx.check_eq(
+        "the error names the article",
+        error,
+        Some(StageError::Unpriced { article: "article-7".to_owned() }),
+    );
+    cx.strength(
+        "Stages return typed errors",
+        "price",
+        "The failing article was read from the error value, not from its text.",
+    );
     Ok(())
 }
 
@@ -62,11 +80,16 @@ fn a_failing_stage_leaves_no_partial_receipt(cx: &TestContext) -> Outcome {
 async fn latency_profile_of_small_orders(cx: &TestContext) -> Outcome {
     let lines = parse(&order(5))?;
     let started = Instant::now();
+    let mut totals = Vec::new();
     for _ in 0..200 {
-        cx.measure("price 5 lines", async { price(&lines, |_| Some(3)) }).await?;
+        totals.push(cx.measure("price 5 lines", async { price(&lines, |_| Some(3)) }).await?.total);
     }
+    cx.check("every order has the same total", totals.iter().all(|total| *total == 45));
     cx.throughput("price 5 lines", 200, 0, started.elapsed());
-    cx.note(Topic::Technical, "Each line is priced on a thread of its own: thread start dominates small orders.");
+    cx.note(
+        Topic::Technical,
+        "Each line is priced on a thread of its own: thread start dominates small orders.",
+    );
     Ok(())
 }
 
@@ -95,14 +118,19 @@ fn error_messages_say_what_to_do(cx: &TestContext) -> Outcome {
                 .evidence("message", "what the user reads", serde_json::json!({ "message": unpriced })),
         );
     }
-    cx.documentation(DocumentationAspect::Coverage, "quickstart::price", "does not say that one failing line fails the order");
+    cx.documentation(
+        DocumentationAspect::Coverage,
+        "quickstart::price",
+        "does not say that one failing line fails the order",
+    );
     Ok(())
 }
 
 /// A measured share, compared with the roadmap's target of more than 99 % recall.
 #[roadmap_test("GUARD-003", category = Security, pipeline = Adversarial, oracle = Security)]
 fn addresses_are_redacted(cx: &TestContext) -> Outcome {
-    let cases: Vec<String> = (0..400).map(|n| format!("order {n} for user.{n}+news@example-{n}.org, thanks")).collect();
+    let cases: Vec<String> =
+        (0..400).map(|n| format!("order {n} for user.{n}+news@example-{n}.org, thanks")).collect();
     cx.fact(Fact::DataSet, "400 generated sentences with one address each");
     cx.save("mocks/data/adversarial/addresses_generated_400.txt", cases.join("\n"))?;
     let redacted = cases.iter().filter(|text| !redact(text).contains('@')).count();
@@ -135,7 +163,11 @@ async fn delivery_is_retried_with_back_off(cx: &TestContext) -> Outcome {
     let handle = cx.handle();
     let task = cx.spawn(async move { handle.check("a task can check too", true) });
     cx.check_ok("the task ended", task.await);
-    cx.improvement("jitter in the back-off", "clients that fail together come back together", "draw each pause between half and whole");
+    cx.improvement(
+        "jitter in the back-off",
+        "clients that fail together come back together",
+        "draw each pause between half and whole",
+    );
     Ok(())
 }
 
@@ -147,9 +179,11 @@ fn every_started_stage_ended(evidence: &Evidence, findings: &mut Findings) {
     let ended = count("stage completed") + count("stage failed");
     if started != ended {
         findings.add(
-            Finding::silent_failure("stages started and never ended")
-                .severity(Severity::High)
-                .evidence("start/end pairing", "lines in the log", serde_json::json!({ "started": started, "ended": ended })),
+            Finding::silent_failure("stages started and never ended").severity(Severity::High).evidence(
+                "start/end pairing",
+                "lines in the log",
+                serde_json::json!({ "started": started, "ended": ended }),
+            ),
         );
     }
 }

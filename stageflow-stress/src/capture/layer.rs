@@ -71,7 +71,8 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for StageflowLayer {
 
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
         let Some(span) = context.span(id) else { return };
-        let inherited = span.parent().and_then(|parent| parent.extensions().get::<SpanTest>().map(|test| test.0.clone()));
+        let inherited =
+            span.parent().and_then(|parent| parent.extensions().get::<SpanTest>().map(|test| test.0.clone()));
         let mut fields = FieldText::default();
         attributes.record(&mut fields);
         let mut text = attributes.metadata().name().to_owned();
@@ -99,7 +100,11 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for StageflowLayer {
                 if owner.is_none() {
                     owner = extensions.get::<SpanTest>().map(|test| test.0.clone());
                 }
-                spans.push(extensions.get::<SpanText>().map_or_else(|| span.name().to_owned(), |text| text.0.clone()));
+                spans.push(
+                    extensions
+                        .get::<SpanText>()
+                        .map_or_else(|| span.name().to_owned(), |text| text.0.clone()),
+                );
             }
         }
         spans.reverse();

@@ -12,6 +12,7 @@ use std::time::SystemTime;
 
 use crate::journal::record::LogSummary;
 use crate::log::format::{Header, Level, LogRecord, Route, micros_of, write_header, write_record};
+use crate::terminal::say;
 
 /// What is to be written.
 #[derive(Debug, Clone, Copy)]
@@ -71,7 +72,10 @@ impl LogFile {
             Err(error) => {
                 state.lost += 1;
                 if state.why.is_none() {
-                    eprintln!("stageflow-stress: cannot write to {}: {error}; lost lines are counted", self.path.display());
+                    say!(
+                        "stageflow-stress: cannot write to {}: {error}; lost lines are counted",
+                        self.path.display()
+                    );
                     state.why = Some(error.to_string());
                 }
             }
@@ -81,7 +85,12 @@ impl LogFile {
     /// What the log holds now.
     pub fn summary(&self, partial: Option<String>) -> LogSummary {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        LogSummary { records: state.seq - state.lost, lost: state.lost, routes: state.routes.clone(), partial }
+        LogSummary {
+            records: state.seq - state.lost,
+            lost: state.lost,
+            routes: state.routes.clone(),
+            partial,
+        }
     }
 
     /// Where it lies.

@@ -74,7 +74,15 @@ fn catch(info: &PanicHookInfo<'_>) {
     });
     let mut panics = test.panics.lock().unwrap_or_else(PoisonError::into_inner);
     let backtrace = (panics.len() < BACKTRACES).then(Backtrace::force_capture);
-    panics.push(CaughtPanic { thread: thread.id(), thread_name: name, message, file, line, backtrace, route });
+    panics.push(CaughtPanic {
+        thread: thread.id(),
+        thread_name: name,
+        message,
+        file,
+        line,
+        backtrace,
+        route,
+    });
 }
 
 /// The text of a panic's payload.

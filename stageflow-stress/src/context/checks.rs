@@ -31,7 +31,12 @@ impl TestContext {
     #[track_caller]
     pub fn check_eq<A: Debug + PartialEq<E>, E: Debug>(&self, name: &str, actual: A, expected: E) -> bool {
         let passed = actual == expected;
-        self.inner.check(name, passed, || format!("actual: {actual:?}\nexpected: {expected:?}"), Location::caller())
+        self.inner.check(
+            name,
+            passed,
+            || format!("actual: {actual:?}\nexpected: {expected:?}"),
+            Location::caller(),
+        )
     }
 
     /// Records whether `result` is `Ok`, and goes on with its value.
@@ -127,7 +132,13 @@ impl TestContext {
 }
 
 impl Inner {
-    fn check(&self, name: &str, passed: bool, detail: impl FnOnce() -> String, location: &Location<'_>) -> bool {
+    fn check(
+        &self,
+        name: &str,
+        passed: bool,
+        detail: impl FnOnce() -> String,
+        location: &Location<'_>,
+    ) -> bool {
         let check = Check {
             name: name.to_owned(),
             passed,
@@ -167,8 +178,13 @@ impl Inner {
     ) -> bool {
         let outcome = compared.outcome;
         let reference = compared.reference.as_deref().unwrap_or_default();
-        let differs = matches!(outcome, GoldenOutcome::Mismatch | GoldenOutcome::Forced | GoldenOutcome::Accepted);
-        let diff = if differs && compared.reference.is_some() { golden::unified(reference, actual) } else { String::new() };
+        let differs =
+            matches!(outcome, GoldenOutcome::Mismatch | GoldenOutcome::Forced | GoldenOutcome::Accepted);
+        let diff = if differs && compared.reference.is_some() {
+            golden::unified(reference, actual)
+        } else {
+            String::new()
+        };
         let mut files = Vec::new();
         if outcome != GoldenOutcome::Match {
             let stem = format!("{}__{}", self.start.slug, slug(name));
@@ -210,7 +226,11 @@ impl Inner {
             .rule(format!("golden.{outcome}"))
             .key(name)
             .description(format!("{}\n\n{}", compared.why, cut(diff)))
-            .evidence("golden output", "what differs", serde_json::json!({ "pointers": pointers, "why": compared.why }));
+            .evidence(
+                "golden output",
+                "what differs",
+                serde_json::json!({ "pointers": pointers, "why": compared.why }),
+            );
         for path in files {
             let shown = path.rsplit('/').next().unwrap_or(&path).to_owned();
             finding.attachments.push(Attachment { name: shown, path, kind: "diff".to_owned() });

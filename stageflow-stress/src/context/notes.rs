@@ -9,8 +9,8 @@ use serde_json::json;
 use super::TestContext;
 use crate::finding::Finding;
 use crate::journal::record::{
-    Aspect, Citation, ContextFact, DocumentationAspect, DocumentationFeedback, DxScore, DxTime, DxTimed, Fact,
-    Hypothesis, HypothesisResult, Ledger, LedgerRecord, Note, Record, Topic,
+    Aspect, Citation, ContextFact, DocumentationAspect, DocumentationFeedback, DxScore, DxTime, DxTimed,
+    Fact, Hypothesis, HypothesisResult, Ledger, LedgerRecord, Note, Record, Topic,
 };
 use crate::run::write_atomically;
 
@@ -24,7 +24,10 @@ impl TestContext {
 
     /// Records something that works well, with what shows it.
     pub fn strength(&self, title: &str, component: &str, evidence: &str) {
-        self.ledger(Ledger::Strengths, json!({ "title": title, "description": evidence, "component": component, "evidence": evidence }));
+        self.ledger(
+            Ledger::Strengths,
+            json!({ "title": title, "description": evidence, "component": component, "evidence": evidence }),
+        );
     }
 
     /// Records a suggestion: what is missing, and how it could look.
@@ -46,7 +49,8 @@ impl TestContext {
 
     /// Records a hypothesis with what became of it and what decided that.
     pub fn hypothesis(&self, statement: &str, result: HypothesisResult, evidence: &str) {
-        let hypothesis = Hypothesis { statement: statement.to_owned(), result, evidence: evidence.to_owned() };
+        let hypothesis =
+            Hypothesis { statement: statement.to_owned(), result, evidence: evidence.to_owned() };
         self.inner.record(Record::Hypothesis(hypothesis));
     }
 
@@ -102,12 +106,19 @@ impl TestContext {
     pub fn save(&self, path: &str, content: impl AsRef<[u8]>) -> Result<(), SaveError> {
         let refused = |why| SaveError::Path { path: path.to_owned(), why };
         let parsed = Path::new(path);
-        if path.is_empty() || path.contains('\\') || !parsed.components().all(|part| matches!(part, Component::Normal(_))) {
-            return Err(refused("write a path below the run folder, with `/`, without `..` and not absolute"));
+        if path.is_empty()
+            || path.contains('\\')
+            || !parsed.components().all(|part| matches!(part, Component::Normal(_)))
+        {
+            return Err(refused(
+                "write a path below the run folder, with `/`, without `..` and not absolute",
+            ));
         }
         let top = path.split('/').next().unwrap_or_default();
         if !matches!(top, "mocks" | "pipelines" | "tests" | "research" | "results") || !path.contains('/') {
-            return Err(refused("write a path below `mocks/`, `pipelines/`, `tests/`, `research/` or `results/`"));
+            return Err(refused(
+                "write a path below `mocks/`, `pipelines/`, `tests/`, `research/` or `results/`",
+            ));
         }
         write_atomically(&self.inner.run.dir.join(parsed), content.as_ref())
             .map_err(|source| SaveError::Io { path: path.to_owned(), source })

@@ -2,7 +2,7 @@
 //!
 //! An [`Engine`] takes a [`PipelineSpec`] plus [`RunOptions`] and returns a [`RunReport`] of what happened, so that one
 //! scenario can be put to any implementation: a port of Stageflow, the published Python package in a child process, or a
-//! project's own engine through a short adapter. The conformance suite over it, [`crate::conformance!`], comes with a
+//! project's own engine through a short adapter. The conformance suite over it, `conformance!`, comes with a
 //! later version; today the trait and its data are complete and the worker implements them.
 //!
 //! [`audit`] judges a report by invariants that hold for every pipeline on every engine, so that a scenario needs no
@@ -86,4 +86,38 @@ pub enum EngineError {
         /// What happened.
         why: String,
     },
+}
+
+/// Runs the shared suite of roadmap tests and probes against an engine.
+///
+/// # What works today
+/// The suite comes with a later version. Until then the macro takes any [`Engine`] and expands to one test that is red and
+/// says so: no engine is conformant for want of a suite.
+///
+/// ```no_run
+/// # use stageflow_stress::engine::*;
+/// # struct MyEngine;
+/// # impl Engine for MyEngine {
+/// #     fn name(&self) -> String { "mine".to_owned() }
+/// #     async fn run(&self, _: &PipelineSpec, _: &RunOptions) -> Result<RunReport, EngineError> {
+/// #         Ok(RunReport::new(RunEnd::Ok))
+/// #     }
+/// # }
+/// stageflow_stress::conformance!(MyEngine);
+/// # fn main() {}
+/// ```
+#[macro_export]
+macro_rules! conformance {
+    ($engine:expr $(,)?) => {
+        #[cfg(test)]
+        mod stageflow_conformance {
+            #[allow(unused_imports)]
+            use super::*;
+
+            #[::core::prelude::v1::test]
+            fn conformance() {
+                ::core::panic!("{}", $crate::__private::conformance_refusal(&$engine));
+            }
+        }
+    };
 }

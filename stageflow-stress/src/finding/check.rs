@@ -65,7 +65,6 @@ impl Finding {
 
     /// Makes it recordable: a finding must not be lost for what is wrong with it. What was removed is said in its
     /// evidence.
-    #[cfg_attr(not(test), allow(dead_code))]
     pub(crate) fn repair(&mut self, problem: &FindingError) {
         if self.title.trim().is_empty() {
             let place = if self.rule.is_empty() { self.kind.as_str() } else { &self.rule };

@@ -188,9 +188,18 @@ mod tests {
 
     #[test]
     fn what_is_no_id_is_refused() {
-        for text in
-            ["", "-", "BUG", "BUG-1", "BUG-000", "DAG-005", "DAG-005-BUG", "DAG-005-XXX-001", "DAG-BUG-001"]
-        {
+        for text in [
+            "",
+            "-",
+            "BUG",
+            "BUG-1",
+            "BUG-000",
+            "DAG-005-BUG-000",
+            "DAG-005",
+            "DAG-005-BUG",
+            "DAG-005-XXX-001",
+            "DAG-BUG-001",
+        ] {
             assert!(text.parse::<FindingId>().is_err(), "{text}");
         }
         for text in

@@ -123,7 +123,6 @@ enum Listed<'a> {
 }
 
 /// The ledgers that have entries, as file names with their contents.
-#[cfg_attr(not(test), allow(dead_code))]
 pub fn render(state: &RunState) -> Vec<(String, Vec<u8>)> {
     let agent = fact(state, Fact::AgentModel).unwrap_or(NOT_RECORDED);
     let mut files = Vec::new();
@@ -316,6 +315,8 @@ mod tests {
             let value = LedgerRecord { ledger: Ledger::Strengths, entry: entry.clone() };
             state.ledger.push(Timed { at: at.to_owned(), test: "a::b".to_owned(), value });
         }
+        let text = String::from_utf8(render(&state).remove(0).1).unwrap();
+        assert_eq!(text.matches("\"created_at\"").count(), 2, "one time in each entry");
         let files = files(&state);
         let entries = files["strengths.json"]["entries"].as_array().unwrap();
         assert_eq!((&entries[0]["id"], &entries[1]["id"]), (&json!("STR-001"), &json!("STR-002")));

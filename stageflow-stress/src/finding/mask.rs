@@ -346,7 +346,8 @@ mod tests {
             "src/lib.rs and read/write and I/O",
             "std::fs::read and a::b",
             "x >= y and x <= y and x => y and x = y",
-            "deadbeef and defaced",
+            "deadbeef and defaced and a1b2c3d",
+            "the café's cups' sizes",
             "größe of é ΑΒΓ",
             "utf8, sha256, u64",
         ] {

@@ -8,12 +8,15 @@ mod known;
 pub(crate) mod ledger;
 mod mask;
 mod model;
+mod query;
 mod registry;
 #[cfg(test)]
 mod samples;
+mod store;
 mod suggest;
 mod time;
 
+pub use crate::journal::record::{KnownAs, Ledger};
 pub use check::FindingError;
 pub use document::{Document, DocumentError, DocumentFinding, DocumentMetadata, Word};
 pub use fingerprint::{fingerprint, is_fingerprint};
@@ -24,7 +27,9 @@ pub use model::{
     Attachment, Classification, Counted, Effort, EvidenceItem, Finding, FindingStatus, FindingType,
     Frequency, Impact, Recommendation, Reproduction, RiskLevel,
 };
+pub use query::Query;
 pub use registry::{LoadedRegistry, REGISTRY_FILE, Registered, Registry, RegistryError};
+pub use store::{FindingStore, FoundFinding, StoreError, StoreProblem, StoreProblemKind, StoredRun};
 
 /// Findings that an observer makes.
 #[derive(Debug, Default)]

@@ -473,3 +473,46 @@ setters! {
         self.attachments.push(Attachment { name: name.into(), path: path.into(), kind: kind.into() });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_word_for_a_counted_share_follows_from_the_count() {
+        use Frequency::{Always, Often, Rarely, Sometimes};
+        for (seen, trials, word) in [
+            (0, 0, None),
+            (0, 9, None),
+            (1, 1, Some(Often)),
+            (2, 2, Some(Often)),
+            (3, 3, Some(Always)),
+            (5, 3, Some(Always)),
+            (99, 100, Some(Often)),
+            (50, 100, Some(Often)),
+            (49, 100, Some(Sometimes)),
+            (5, 100, Some(Sometimes)),
+            (4, 100, Some(Rarely)),
+            (u64::MAX, u64::MAX, Some(Always)),
+        ] {
+            assert_eq!(Frequency::of(seen, trials), word, "{seen} of {trials}");
+        }
+    }
+
+    #[test]
+    fn codes_are_unambiguous() {
+        for kind in FindingType::ALL {
+            assert_eq!(FindingType::from_code(kind.code()), Some(*kind));
+        }
+        assert_eq!(FindingType::from_code("SILENT"), Some(FindingType::SilentFailure));
+        assert_eq!(FindingType::from_code("bug"), None);
+    }
+
+    #[test]
+    fn a_finding_survives_its_journal() {
+        let finding =
+            Finding::bug("t").counted(3, 4).workaround("w").evidence("d", "s", serde_json::json!([1]));
+        let text = serde_json::to_string(&finding).unwrap();
+        assert_eq!(serde_json::from_str::<Finding>(&text).unwrap(), finding);
+    }
+}

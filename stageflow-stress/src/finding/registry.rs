@@ -12,6 +12,7 @@ use super::document::Document;
 use super::ids::FindingId;
 use super::known::KnownFindings;
 use super::model::FindingType;
+use crate::run::state::StoredFinding;
 
 /// Name of the file.
 pub const REGISTRY_FILE: &str = "findings.registry.json";
@@ -210,6 +211,19 @@ impl Registry {
         id
     }
 
+    /// Gives every finding of a run its id. Those with a committed id come first: otherwise an unknown finding could get
+    /// the id in the same round and be written with it. The order of the others, oldest first, does not depend on who
+    /// folds.
+    pub(crate) fn assign_all(&mut self, findings: &mut [StoredFinding], run: &str) {
+        let mut order: Vec<&mut StoredFinding> = findings.iter_mut().collect();
+        order.sort_by_cached_key(|stored| {
+            (committed(stored).is_none(), stored.created_at.clone(), stored.fingerprint.clone())
+        });
+        for stored in order {
+            stored.id = self.assign(&stored.fingerprint, stored.finding.kind, committed(stored), run);
+        }
+    }
+
     /// Reserves the ids that the committed file gives to findings of this entry, so that no other finding gets them.
     /// To be called before ids are assigned.
     pub fn reserve_known(&mut self, known: &KnownFindings) {
@@ -301,6 +315,10 @@ impl Registered {
             self.occurrences += 1;
         }
     }
+}
+
+fn committed(stored: &StoredFinding) -> Option<&str> {
+    stored.known.as_ref().and_then(|known| known.id.as_deref())
 }
 
 /// Code and number of an id of this entry. Entries of custom roadmaps may have any form.

@@ -1,4 +1,5 @@
 use super::*;
+use crate::finding::samples;
 use crate::testing::TempDir;
 
 const RUN: &str = "run-2026-01-14-001";
@@ -169,4 +170,36 @@ fn a_newer_file_is_left_alone() {
     let error = Registry::load(&path).unwrap_err();
     assert!(matches!(error, RegistryError::Newer { found: 2, .. }), "{error}");
     assert_eq!(std::fs::read_to_string(&path).unwrap(), content);
+}
+
+#[test]
+fn a_rebuilt_id_stays_with_the_run_that_had_it_first() {
+    let runs: Vec<(String, String)> = [2, 999, 1000, 1, 3, 998, 1001, 4, 997, 1002]
+        .map(|n| (format!("run-2026-01-14-{n:03}"), format!("f{n}")))
+        .into();
+    let findings: Vec<[(&str, Option<&str>); 1]> =
+        runs.iter().map(|(_, fingerprint)| [("DAG-005-BUG-001", Some(fingerprint.as_str()))]).collect();
+    let given: Vec<(&str, Findings<'_>)> =
+        runs.iter().zip(&findings).map(|((run, _), findings)| (run.as_str(), &findings[..])).collect();
+    let (_dir, path) = entry_with_runs(&given);
+    // A missing file is rebuilt as well.
+    let loaded = Registry::load(&path).unwrap();
+    assert_eq!(loaded.registry.findings.keys().collect::<Vec<_>>(), ["f1"]);
+    assert_eq!(loaded.message, None);
+}
+
+#[test]
+fn no_id_stands_twice_in_a_run_when_a_committed_one_comes_late() {
+    let mut findings: Vec<StoredFinding> =
+        (1..=3).map(|n| samples::stored(crate::finding::Finding::bug("b").key(n.to_string()), n)).collect();
+    // The last one to be found has the committed id that the first one would get.
+    findings[2].known = samples::known(crate::finding::FindingStatus::Confirmed, None);
+    findings[2].known.as_mut().unwrap().id = Some("DAG-005-BUG-001".to_owned());
+    findings.reverse();
+    let mut registry = Registry::new("DAG-005");
+    for _ in 0..2 {
+        registry.assign_all(&mut findings, RUN);
+        let ids: Vec<&str> = findings.iter().map(|stored| stored.id.as_str()).collect();
+        assert_eq!(ids, ["DAG-005-BUG-001", "DAG-005-BUG-003", "DAG-005-BUG-002"]);
+    }
 }

@@ -8,8 +8,8 @@ use serde_json::json;
 use super::fingerprint::fingerprint;
 use super::model::{Classification, Effort, Finding, FindingStatus, FindingType, RiskLevel};
 use crate::classify::{Priority, Risk, Severity};
-use crate::journal::record::{ContextFact, Fact, KnownAs, Loss};
-use crate::run::state::{EntryInfo, Environment, RunInfo, RunState, StoredFinding};
+use crate::journal::record::{ContextFact, Fact, KnownAs, Loss, TestStart, TestStatus};
+use crate::run::state::{EntryInfo, Environment, RunInfo, RunState, StoredFinding, TestState};
 
 /// Texts that break careless writers.
 pub(crate) const HOSTILE: &str =
@@ -47,6 +47,7 @@ pub(crate) fn empty() -> RunState {
                 ]),
                 ..Environment::default()
             },
+            known: None,
             settings: Vec::new(),
             ci: BTreeMap::new(),
         },
@@ -58,6 +59,58 @@ pub(crate) fn empty() -> RunState {
         last_at: String::new(),
         losses: Vec::new(),
         unreadable_lines: 0,
+    }
+}
+
+/// A test of the package `pipeline`.
+pub(crate) fn test(name: &str, status: TestStatus) -> TestState {
+    TestState {
+        start: TestStart {
+            number: 0,
+            name: name.to_owned(),
+            slug: name.replace("::", "__"),
+            function: "fan_out".to_owned(),
+            crate_name: "pipeline".to_owned(),
+            package: "pipeline".to_owned(),
+            package_version: "0.3.0".to_owned(),
+            file: "src/lib.rs".to_owned(),
+            line: 7,
+            kind: "roadmap_test".to_owned(),
+            patterns: Vec::new(),
+            category: None,
+            pipeline: None,
+            oracles: Vec::new(),
+            requirements: Vec::new(),
+            tags: Vec::new(),
+            owner: None,
+            allow: Vec::new(),
+            fail_on: Severity::High,
+            seed: 7,
+            iterations: 1,
+            attempt: 1,
+            stress: None,
+            log: "results/logs/a.log".to_owned(),
+            reproduce: "cargo test".to_owned(),
+        },
+        started_at: "2026-01-14T09:00:00.000000Z".to_owned(),
+        ended_at: None,
+        status,
+        end: None,
+        checks: Vec::new(),
+        metrics: Vec::new(),
+        samples: Vec::new(),
+        throughputs: Vec::new(),
+        hypotheses: Vec::new(),
+        notes: Vec::new(),
+        citations: Vec::new(),
+        facts: Vec::new(),
+        dx_scores: Vec::new(),
+        dx_times: Vec::new(),
+        documentation: Vec::new(),
+        goldens: Vec::new(),
+        panics: Vec::new(),
+        observers: Vec::new(),
+        findings: Vec::new(),
     }
 }
 

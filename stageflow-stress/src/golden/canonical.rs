@@ -34,7 +34,8 @@ mod tests {
         let keys = ["b", "a", "d", "c"];
         let map: HashMap<_, _> = keys.into_iter().zip(0..).collect();
         let text = canonical_json(&map).unwrap();
-        let positions: Vec<_> = ["\"a\"", "\"b\"", "\"c\"", "\"d\""].map(|key| text.find(key).unwrap()).into();
+        let positions: Vec<_> =
+            ["\"a\"", "\"b\"", "\"c\"", "\"d\""].map(|key| text.find(key).unwrap()).into();
         assert!(positions.is_sorted());
     }
 

@@ -5,7 +5,11 @@ use similar::TextDiff;
 
 /// A unified diff with three lines of context.
 pub fn unified(reference: &str, actual: &str) -> String {
-    TextDiff::from_lines(reference, actual).unified_diff().context_radius(3).header("reference", "actual").to_string()
+    TextDiff::from_lines(reference, actual)
+        .unified_diff()
+        .context_radius(3)
+        .header("reference", "actual")
+        .to_string()
 }
 
 /// The places that differ, as JSON pointers (RFC 6901) with both values. Empty if either side is not JSON.
@@ -47,7 +51,8 @@ fn walk(reference: &Value, actual: &Value, at: &mut String, limit: usize, found:
                 match (left.get(n), right.get(n)) {
                     (Some(value), Some(other)) => walk(value, other, at, limit, found),
                     (value, other) => {
-                        let text = |value: Option<&Value>| value.map_or("missing".to_owned(), Value::to_string);
+                        let text =
+                            |value: Option<&Value>| value.map_or("missing".to_owned(), Value::to_string);
                         report(at, &text(value), &text(other), limit, found);
                     }
                 }
@@ -72,7 +77,16 @@ mod tests {
     #[test]
     fn every_difference_is_named_by_its_pointer() {
         let found = pointers(r#"{"a":[1,2],"b/c":1,"d":0}"#, r#"{"a":[1,3,4],"b/c":2,"e":null}"#, 10);
-        assert_eq!(found, ["/a/1: 2 -> 3", "/a/2: missing -> 4", "/b~1c: 1 -> 2", "/d: 0 -> missing", "/e: missing -> null"]);
+        assert_eq!(
+            found,
+            [
+                "/a/1: 2 -> 3",
+                "/a/2: missing -> 4",
+                "/b~1c: 1 -> 2",
+                "/d: 0 -> missing",
+                "/e: missing -> null"
+            ]
+        );
         assert_eq!(pointers("[1,2,3]", "[4,5,6]", 2).len(), 2);
     }
 

@@ -38,7 +38,11 @@ pub fn compare(hook: GoldenHook, name: &str, content: &str) -> Compared {
     let result = quietly(|| settings.bind(|| hook(name, content)));
     let pair = seen.pair.lock().unwrap_or_else(PoisonError::into_inner).take();
     let panicked = result.err().map(|payload| payload_text(&*payload));
-    judge(pair, panicked, std::env::var("INSTA_FORCE_PASS").is_ok_and(|value| !matches!(value.as_str(), "" | "0")))
+    judge(
+        pair,
+        panicked,
+        std::env::var("INSTA_FORCE_PASS").is_ok_and(|value| !matches!(value.as_str(), "" | "0")),
+    )
 }
 
 fn judge(pair: Option<Pair>, panicked: Option<String>, forced: bool) -> Compared {
@@ -48,7 +52,8 @@ fn judge(pair: Option<Pair>, panicked: Option<String>, forced: bool) -> Compared
         (Some(pair), Some(_)) if !pair.equal => with(
             GoldenOutcome::Mismatch,
             Some(pair.reference),
-            "the value differs from its reference; `cargo insta review` shows both and can accept it".to_owned(),
+            "the value differs from its reference; `cargo insta review` shows both and can accept it"
+                .to_owned(),
         ),
         (Some(pair), None) if forced => with(
             GoldenOutcome::Forced,
@@ -58,7 +63,8 @@ fn judge(pair: Option<Pair>, panicked: Option<String>, forced: bool) -> Compared
         (Some(pair), None) => with(
             GoldenOutcome::Accepted,
             Some(pair.reference),
-            "the value differed and its reference was replaced in this very run, so nothing was compared".to_owned(),
+            "the value differed and its reference was replaced in this very run, so nothing was compared"
+                .to_owned(),
         ),
         (None, Some(message)) if message.contains("snapshot assertion") => with(
             GoldenOutcome::New,
@@ -127,6 +133,9 @@ mod tests {
         assert_eq!(outcome(None, assertion(), false), GoldenOutcome::New);
         assert_eq!(outcome(None, None, false), GoldenOutcome::Accepted);
         assert_eq!(outcome(None, None, true), GoldenOutcome::Forced);
-        assert_eq!(outcome(None, Some("invalid value for INSTA_UPDATE".to_owned()), false), GoldenOutcome::Unusable);
+        assert_eq!(
+            outcome(None, Some("invalid value for INSTA_UPDATE".to_owned()), false),
+            GoldenOutcome::Unusable
+        );
     }
 }

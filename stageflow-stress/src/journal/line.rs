@@ -32,7 +32,14 @@ mod tests {
 
     fn envelope(name: &str) -> Envelope {
         let metric = Metric { name: name.to_owned(), value: 0.1, unit: "s".to_owned() };
-        Envelope { v: 1, seq: 7, t: 42, ts: "2026-01-14T09:00:00.000000Z".to_owned(), test: Some(0), r: Record::Metric(metric) }
+        Envelope {
+            v: 1,
+            seq: 7,
+            t: 42,
+            ts: "2026-01-14T09:00:00.000000Z".to_owned(),
+            test: Some(0),
+            r: Record::Metric(metric),
+        }
     }
 
     #[test]

@@ -54,7 +54,9 @@ mod tests {
         std::thread::scope(|scope| {
             for thread in 0..4 {
                 let journal = &journal;
-                scope.spawn(move || (0..250).for_each(|n| journal.append(Some(thread), metric(f64::from(n)), false)));
+                scope.spawn(move || {
+                    (0..250).for_each(|n| journal.append(Some(thread), metric(f64::from(n)), false))
+                });
             }
         });
         let whole = read(&path).unwrap();
@@ -73,7 +75,8 @@ mod tests {
         let journal = Journal::create(&path).unwrap();
         (0..3).for_each(|n| journal.append(None, metric(f64::from(n)), false));
         let text = fs::read_to_string(&path).unwrap();
-        let without_second: String = text.lines().enumerate().filter(|(at, _)| *at != 1).map(|(_, l)| format!("{l}\n")).collect();
+        let without_second: String =
+            text.lines().enumerate().filter(|(at, _)| *at != 1).map(|(_, l)| format!("{l}\n")).collect();
         assert_eq!(parse(without_second.as_bytes()).missing, 1);
     }
 }

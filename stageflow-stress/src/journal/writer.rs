@@ -8,6 +8,7 @@ use std::time::{Instant, SystemTime};
 
 use super::record::{Envelope, Record};
 use super::{FORMAT, line, timestamp};
+use crate::terminal::say;
 
 /// The journal of this process for one run folder. Shared by all its threads.
 #[derive(Debug)]
@@ -64,7 +65,7 @@ impl Journal {
             state.lost += 1;
             if state.why.is_none() {
                 state.why = Some(error.to_string());
-                eprintln!(
+                say!(
                     "stageflow-stress: cannot write to {}: {error}; what is not recorded is counted",
                     self.path.display()
                 );

@@ -2,27 +2,22 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use serde_json::json;
-
-use super::digest::{DetectorOutcome, DetectorResult, ErrorCounts, LogDigest, LossFacts, TargetCounts};
+use super::detectors::{detectors, findings};
+use super::digest::{ErrorCounts, LogDigest, LossFacts, TargetCounts};
 use super::format::{Level, LogRecord, ParsedLog, parse, timestamp};
-use super::mask::mask;
 use super::trace::{Block, Kind, PANIC_TARGET, errors};
-use crate::classify::Severity;
-use crate::finding::{Finding, FindingType};
+use crate::finding::{Finding, mask};
 use crate::journal::record::LogSummary;
 use crate::markdown::count;
 
 /// Records shown on either side of an error.
 const CONTEXT: usize = 5;
+/// How much of a line takes part in the comparison of errors.
+const CONSIDERED: usize = 400;
 /// Different errors that are written out.
 pub(super) const GROUPS: usize = 500;
 /// Targets that are listed.
 const TARGETS: usize = 200;
-/// Findings that one log makes.
-const FINDINGS: usize = 20;
-/// The rule of a finding from an error-level record.
-pub const ERROR_RULE: &str = "log.error_in_passing_test";
 
 /// What is known of the test besides its log.
 #[derive(Debug, Clone, Copy)]
@@ -192,7 +187,8 @@ fn loss(log: &ParsedLog<'_>, summary: &LogSummary) -> LossFacts {
         reasons
             .push(format!("{} missing in the file", count(holes, "record number is", "record numbers are")));
     }
-    if records != summary.records {
+    // A task that outlives its test may add records after capture was asked; those are no loss.
+    if records < summary.records {
         reasons.push(format!(
             "capture wrote {} and the file holds {records}",
             count(summary.records, "record", "records")
@@ -224,10 +220,10 @@ fn group(log: &ParsedLog<'_>, blocks: &[Block], expected: &[&str]) -> (Vec<(Erro
             *seen |= holds;
             is_expected |= holds;
         }
-        let mut key = mask(&block.headline);
+        let mut key = masked(&block.headline);
         if let Some(cause) = &block.cause {
             key.push_str(" / ");
-            key.push_str(&mask(cause));
+            key.push_str(&masked(cause));
         }
         let at = log.records[block.last].micros.max(record.micros);
         match by_key.entry((is_expected, block.kind, &record.target, key)) {
@@ -260,6 +256,11 @@ fn group(log: &ParsedLog<'_>, blocks: &[Block], expected: &[&str]) -> (Vec<(Erro
     }
     groups.sort_by_key(|(group, first)| (group.expected, *first));
     (groups, seen)
+}
+
+/// The text by which two occurrences are the same: masked as fingerprints are, so that one error of a log is one finding.
+fn masked(line: &str) -> String {
+    mask(&line.chars().take(CONSIDERED).collect::<String>())
 }
 
 /// Gives the errors that are written out the records around their first occurrence: of their span, else of their
@@ -325,129 +326,13 @@ fn one_line(record: &LogRecord<'_>) -> String {
     text
 }
 
-fn findings(groups: &[ErrorGroup], input: &AnalysisInput<'_>) -> Vec<Finding> {
-    if !input.passed {
-        return Vec::new();
-    }
-    groups
-        .iter()
-        .filter(|group| group.is_finding())
-        .take(FINDINGS)
-        .map(|group| {
-            let times = count(group.count, "time", "times");
-            let excerpt: Vec<String> =
-                group.context.iter().map(|(line, text, own)| format!("{}{line}: {text}", if *own { ">" } else { " " })).collect();
-            Finding::new(FindingType::LogIssue, format!("an error was logged in a passing test: {}", group.key))
-                .severity(Severity::Low)
-                .rule(ERROR_RULE)
-                .key(format!("{} {}", group.target, group.key))
-                .tag("log")
-                .description(format!(
-                    "The test passed, and its log holds {times} an error that nobody announced, first on line {} of {}:\n\n{}",
-                    group.line, input.log, group.sample
-                ))
-                .recommend("if the error belongs to the scenario, announce it with `expect_errors(\"…\")`; if not, find what failed")
-                .evidence(
-                    "log analysis D2",
-                    format!("{} from {}, {times}", group.kind.as_str(), group.target),
-                    json!({
-                        "count": group.count,
-                        "first": group.first,
-                        "last": group.last,
-                        "log": input.log,
-                        "line": group.line,
-                        "excerpt": excerpt,
-                    }),
-                )
-                .attach("log", input.log, "log")
-                .attach("errors", format!("results/logs/{}_errors.json", input.slug), "log_errors")
-        })
-        .collect()
-}
-
 impl ErrorGroup {
     /// Whether it is a finding in a test that passed. Panics have findings of their own, and a trace below error level
     /// was told at the level that its author chose.
-    fn is_finding(&self) -> bool {
+    pub(super) fn is_finding(&self) -> bool {
         !self.expected && matches!(self.kind, Kind::Error | Kind::Traceback)
     }
 }
-
-fn detectors(digest: &LogDigest, groups: &[ErrorGroup], findings: &[Finding]) -> Vec<DetectorResult> {
-    use DetectorOutcome::{Clean, Finding, Inconclusive, NotApplicable};
-    let lossy = digest.loss.reasons.join("; ");
-    let d1 = if lossy.is_empty() {
-        (Clean, format!("{} counted, nothing is missing", count(digest.records, "record", "records")))
-    } else {
-        (Inconclusive, format!("the counts are lower bounds: {lossy}"))
-    };
-    let candidates = groups.iter().filter(|group| group.is_finding()).count();
-    let d2 = if !findings.is_empty() {
-        let shown = count(findings.len() as u64, "unannounced error", "unannounced errors");
-        let more = candidates - findings.len();
-        (
-            Finding,
-            if more > 0 { format!("{shown}, and {more} more without a finding of their own") } else { shown },
-        )
-    } else if candidates > 0 {
-        let errors = count(candidates as u64, "different error is", "different errors are");
-        (NotApplicable, format!("{errors} listed; the test did not pass, so they belong to its failure"))
-    } else if !lossy.is_empty() {
-        (Inconclusive, format!("no unannounced error was seen, but {lossy}"))
-    } else if digest.records == 0 {
-        (NotApplicable, "the log has no records".to_owned())
-    } else if digest.errors.unique > 0 {
-        (
-            Clean,
-            format!(
-                "{} announced, a panic, or below error level",
-                count(digest.errors.unique, "error:", "errors: all")
-            ),
-        )
-    } else {
-        (Clean, "no errors and no stack traces".to_owned())
-    };
-    DETECTORS
-        .iter()
-        .enumerate()
-        .map(|(n, name)| {
-            let (outcome, why) = match n {
-                0 => d1.clone(),
-                1 => d2.clone(),
-                _ => (DetectorOutcome::Missing, String::new()),
-            };
-            DetectorResult { id: format!("D{}", n + 1), name: (*name).to_owned(), outcome, why }
-        })
-        .collect()
-}
-
-/// The detectors, from D1.
-const DETECTORS: [&str; 24] = [
-    "levels, line counts and rates",
-    "errors and stack traces",
-    "keywords",
-    "repeated warnings",
-    "inconsistent levels",
-    "long gaps",
-    "order of records",
-    "excessive frequency",
-    "expected records present",
-    "failures without a record",
-    "errors without context",
-    "correlation ids",
-    "difference between passing and failing runs",
-    "different paths for one input",
-    "illegal state transitions",
-    "starts without end",
-    "missing success records",
-    "repeated errors without back-off",
-    "unexpected errors on the happy path",
-    "signs of deadlock or livelock",
-    "memory growth",
-    "type errors",
-    "secrets",
-    "telemetry loss",
-];
 
 #[cfg(test)]
 #[path = "analysis_tests.rs"]

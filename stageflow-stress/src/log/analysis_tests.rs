@@ -1,9 +1,12 @@
 use serde_json::Value;
 
+use super::super::detectors::ERROR_RULE;
 use super::super::digest::DetectorOutcome as Outcome;
 use super::super::excerpt;
 use super::super::format::{Header, Route, write_header, write_record};
 use super::*;
+use crate::classify::Severity;
+use crate::finding::FindingType;
 
 /// A log under construction: consecutive numbers, one record a millisecond.
 #[derive(Default)]
@@ -135,7 +138,7 @@ fn what_is_lost_makes_absence_inconclusive() {
         let analysis = analyze(&text, &input(&summary, true, &[]));
         assert_eq!(outcome(&analysis, "D1"), Outcome::Inconclusive, "{summary:?}\n{text}");
         assert_eq!(outcome(&analysis, "D2"), Outcome::Inconclusive, "{summary:?}\n{text}");
-        assert_eq!(analysis.digest.loss.reasons.is_empty(), false);
+        assert!(!analysis.digest.loss.reasons.is_empty());
     }
     // What was seen is a finding, whatever else was lost.
     let log = Log::default().error("boom");
@@ -314,8 +317,7 @@ fn the_excerpt_is_about_the_last_error() {
 }
 
 #[test]
-fn long_logs_of_hostile_shapes_stay_linear() {
-    // Everything here was chosen to provoke a walk over the whole log for each record; a quadratic one would not end.
+fn a_long_log_with_a_span_for_each_record_is_counted_whole() {
     let mut log = Log::default();
     for n in 0..60_000_u64 {
         let level = if n % 2 == 0 { Level::Error } else { Level::Info };
@@ -334,4 +336,77 @@ fn long_logs_of_hostile_shapes_stay_linear() {
     let analysis = log.analyze(true, &[]);
     assert_eq!(analysis.digest.errors.occurrences, 30_000);
     assert_eq!(analysis.errors.len(), 23);
+}
+
+#[test]
+fn traces_of_processes_that_write_side_by_side_stay_apart() {
+    let mut log = Log::default();
+    for n in 0..3 {
+        for source in ["one", "two"] {
+            let line = ["Traceback (most recent call last):", "  File \"x.py\", line 1", "ValueError: of "]
+                [n]
+                .to_owned();
+            let line = if n == 2 { line + source } else { line };
+            log = log.add(None, source, "", &line);
+        }
+    }
+    let analysis = log.analyze(true, &[]);
+    let samples: Vec<&str> = analysis.errors.iter().map(|error| error.sample.as_str()).collect();
+    let trace = |of: &str| {
+        format!("Traceback (most recent call last):\n  File \"x.py\", line 1\nValueError: of {of}")
+    };
+    assert_eq!(samples, [trace("one"), trace("two")]);
+}
+
+#[test]
+fn two_tracebacks_in_a_row_are_two_errors() {
+    let trace = "Traceback (most recent call last):\n  File \"x.py\", line 1\n";
+    let analysis =
+        Log::default().raw(&format!("{trace}KeyError: a\n{trace}ValueError: b")).analyze(true, &[]);
+    let keys: Vec<&str> = analysis.errors.iter().filter_map(|error| error.key.split(" / ").nth(1)).collect();
+    assert_eq!(keys, ["KeyError: a", "ValueError: b"]);
+}
+
+#[test]
+fn an_announced_panic_is_expected() {
+    let mut log = Log::default().add(Some(Level::Critical), "panic", "", "boom").add(
+        Some(Level::Critical),
+        "panic",
+        "",
+        "boom",
+    );
+    log.0[1].fields.push(("expected".into(), "true".into()));
+    let analysis = log.analyze(true, &[]);
+    let seen: Vec<_> =
+        analysis.errors.iter().map(|error| (error.kind, error.expected, error.count)).collect();
+    assert_eq!(seen, [(Kind::Panic, false, 1), (Kind::Panic, true, 1)]);
+    assert!(analysis.findings.is_empty());
+}
+
+#[test]
+fn samples_are_cut_and_still_begin_with_the_error() {
+    let long = Log::default().error(&"é".repeat(100_000)).analyze(true, &[]);
+    assert!(long.errors[0].sample.starts_with("éé") && long.errors[0].sample.len() <= 32 * 1024);
+    let frames = "  frame\n".repeat(100_000);
+    let deep = Log::default().error(&format!("boom\n{frames}")).analyze(true, &[]);
+    assert!(deep.errors[0].sample.starts_with("boom\n  frame") && deep.errors[0].sample.ends_with("\n…"));
+    assert!(deep.errors[0].sample.len() <= 33 * 1024);
+    let lead = Log::default().error("\nsecond line").analyze(true, &[]);
+    assert_eq!(lead.errors[0].sample, "\nsecond line");
+}
+
+#[test]
+fn errors_beyond_the_limit_are_counted_and_not_written() {
+    let letter = |n: usize| char::from(b'a' + (n % 26) as u8);
+    let mut log = Log::default();
+    for n in 0..600 {
+        let word: String = [letter(n), letter(n / 26), 'x'].iter().collect();
+        log = log.error(&format!("{word} broke")).error(&format!("{word} broke"));
+    }
+    let analysis = log.analyze(false, &[]);
+    let errors: Value = serde_json::from_str(&analysis.errors_json()).unwrap();
+    assert_eq!(errors["errors"].as_array().unwrap().len(), 500);
+    assert_eq!((&errors["unique"], &errors["occurrences"]), (&600.into(), &1200.into()));
+    assert_eq!((&errors["omitted"]["unique"], &errors["omitted"]["occurrences"]), (&100.into(), &200.into()));
+    assert!(analysis.markdown().contains("580 more errors are in"));
 }

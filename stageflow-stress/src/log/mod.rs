@@ -1,10 +1,10 @@
 //! Logs: the text of a test's log file, and what can be concluded from it.
 
 pub mod analysis;
+mod detectors;
 pub mod digest;
 mod excerpt;
 pub mod format;
-mod mask;
 mod outputs;
 mod parse;
 mod trace;

@@ -49,6 +49,8 @@ pub struct Block {
 pub const PANIC_TARGET: &str = "panic";
 /// How much of one error's text is kept.
 const KEPT: usize = 32 * 1024;
+/// How much of a line stands for an error.
+const HEADLINE: usize = 1_000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
@@ -137,30 +139,25 @@ fn of_record(index: usize, record: &LogRecord<'_>) -> Option<Block> {
 
 impl Block {
     fn new(kind: Kind, index: usize, line: &str, state: State) -> Self {
-        let mut block = Block {
+        let line = cut(line, KEPT);
+        Block {
             kind,
             first: index,
             last: index,
-            text: String::new(),
-            headline: line.trim().to_owned(),
+            text: line.to_owned(),
+            headline: cut(line.trim(), HEADLINE).to_owned(),
             cause: None,
             state,
-        };
-        block.push(line);
-        block
+        }
     }
 
     fn push(&mut self, line: &str) {
-        if self.text.len() + line.len() > KEPT {
-            if !self.text.ends_with('…') {
-                self.text.push_str("\n…");
-            }
-            return;
-        }
-        if self.last != self.first || !self.text.is_empty() {
+        if self.text.len() + line.len() < KEPT {
             self.text.push('\n');
+            self.text.push_str(line);
+        } else if !self.text.ends_with("\n…") {
+            self.text.push_str("\n…");
         }
-        self.text.push_str(line);
     }
 
     /// Takes a line if it belongs to this error.
@@ -213,6 +210,12 @@ impl Block {
         self.push(line);
         true
     }
+}
+
+/// The beginning of a text, ending between two characters.
+fn cut(text: &str, at: usize) -> &str {
+    let end = (0..=at.min(text.len())).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(0);
+    &text[..end]
 }
 
 /// The trace that a line begins, if it begins one.

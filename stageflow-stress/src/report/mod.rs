@@ -18,7 +18,7 @@ mod tests;
 use serde_json::Value;
 
 pub use facts::summary;
-pub use verdict::{RunStatus, VerdictWord, status, verdict};
+pub use verdict::status;
 
 use crate::log::LogDigest;
 use crate::run::state::RunState;

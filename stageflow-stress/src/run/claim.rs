@@ -103,6 +103,7 @@ pub fn claim(
             git_commit: shared.git_commit.clone(),
             git_dirty: shared.git_dirty,
             environment: shared.environment.clone(),
+            known: Some(settings.known.clone()),
             settings: settings.facts.clone(),
             ci: environment::ci_labels(),
         };
@@ -159,7 +160,8 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let runs = directory.path();
         let mut claimed: Vec<String> = std::thread::scope(|scope| {
-            let threads: Vec<_> = (0..8).map(|_| scope.spawn(|| next_folder(runs, "DAG-005").unwrap().1)).collect();
+            let threads: Vec<_> =
+                (0..8).map(|_| scope.spawn(|| next_folder(runs, "DAG-005").unwrap().1)).collect();
             threads.into_iter().map(|thread| thread.join().unwrap()).collect()
         });
         claimed.sort();

@@ -12,7 +12,9 @@ use crate::sys;
 pub fn environment(root: &Path) -> Environment {
     let rustc = output(Command::new(env::var_os("RUSTC").unwrap_or_else(|| "rustc".into())).arg("-vV"));
     let rustc_line = |name: &str| {
-        rustc.as_deref().and_then(|text| text.lines().find_map(|line| line.strip_prefix(name)).map(str::to_owned))
+        rustc
+            .as_deref()
+            .and_then(|text| text.lines().find_map(|line| line.strip_prefix(name)).map(str::to_owned))
     };
     Environment {
         os: sys::os_name(),
@@ -37,10 +39,19 @@ pub fn git(root: &Path) -> (Option<String>, Option<bool>) {
 
 /// Labels that continuous-integration systems set.
 pub fn ci_labels() -> BTreeMap<String, String> {
-    ["CI", "GITHUB_RUN_ID", "GITHUB_RUN_ATTEMPT", "GITHUB_JOB", "GITHUB_REF", "CI_PIPELINE_ID", "CI_JOB_ID", "BUILD_TAG"]
-        .into_iter()
-        .filter_map(|name| Some((name.to_owned(), env::var(name).ok()?)))
-        .collect()
+    [
+        "CI",
+        "GITHUB_RUN_ID",
+        "GITHUB_RUN_ATTEMPT",
+        "GITHUB_JOB",
+        "GITHUB_REF",
+        "CI_PIPELINE_ID",
+        "CI_JOB_ID",
+        "BUILD_TAG",
+    ]
+    .into_iter()
+    .filter_map(|name| Some((name.to_owned(), env::var(name).ok()?)))
+    .collect()
 }
 
 fn output(command: &mut Command) -> Option<String> {

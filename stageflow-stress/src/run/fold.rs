@@ -86,7 +86,8 @@ impl Fold {
             }
         }
         if let Some(process) = process {
-            let alive = process.host == sys::host_name() && sys::is_alive(process.pid, process.start_ticks, &process.boot);
+            let alive = process.host == sys::host_name()
+                && sys::is_alive(process.pid, process.start_ticks, &process.boot);
             for position in tests.into_values() {
                 if self.state.tests[position].end.is_none() && !alive {
                     self.crashed(position, &process);

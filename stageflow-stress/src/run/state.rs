@@ -36,6 +36,9 @@ pub struct RunInfo {
     pub git_dirty: Option<bool>,
     /// The machine and its tools.
     pub environment: Environment,
+    /// The committed file of known findings.
+    #[serde(default)]
+    pub known: Option<PathBuf>,
     /// What `stageflow.toml` says about the setting of the tests (industry, persona, …), in its order.
     pub settings: Vec<ContextFact>,
     /// Labels of the continuous-integration system, where it set them.

@@ -17,6 +17,7 @@ use crate::journal::Journal;
 use crate::journal::record::{ProcessInfo, Record};
 use crate::settings::Settings;
 use crate::sys;
+use crate::terminal::say;
 
 /// How much time may pass between two folds of a run while tests keep ending.
 const FOLD_EVERY: Duration = Duration::from_secs(2);
@@ -71,7 +72,7 @@ impl Store {
                 ))
             })?;
             let why = format!("cannot write to {}: {error}", runs.display());
-            eprintln!("stageflow-stress: {why}; this run is recorded below {} instead", instead.display());
+            say!("stageflow-stress: {why}; this run is recorded below {} instead", instead.display());
             fallback = Some(why);
             runs = instead;
         }
@@ -160,7 +161,7 @@ impl Run {
             return;
         }
         if let Err(error) = write_folder(&self.dir) {
-            eprintln!("stageflow-stress: cannot write the files of {}: {error}", self.dir.display());
+            say!("stageflow-stress: cannot write the files of {}: {error}", self.dir.display());
         }
         if let Ok(mut folded) = self.folded.lock() {
             *folded = Some(Instant::now());

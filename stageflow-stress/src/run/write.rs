@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 use super::files::{locked, write_atomically};
 use super::fold::read_state;
 use super::state::RunState;
-use crate::finding::{REGISTRY_FILE, Registry, document, ledger};
+use crate::finding::{KnownFindings, REGISTRY_FILE, Registry, document, ledger};
 use crate::log::LogDigest;
 use crate::report::{self, OtherFile};
+use crate::terminal::say;
 
 /// Why the files of a run folder could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -48,7 +49,8 @@ pub fn write_folder(dir: &Path) -> Result<RunState, FoldError> {
     let failed = |source| FoldError::Io { path: dir.to_owned(), source };
     locked(&dir.join(".stageflow/lock"), || {
         let mut state = read_state(dir)?;
-        give_ids(&mut state)?;
+        let known = known_now(&state);
+        give_ids(&mut state, &known)?;
         let logs = digests(&state);
         let summary = report::summary(&state, &logs);
         let mut files = vec![(
@@ -116,22 +118,34 @@ fn count_files(directory: &Path) -> usize {
         .sum()
 }
 
+/// The committed file as it is now. Journals say how it was when a finding was recorded; a report that is made later
+/// tells what holds then. A file that cannot be read leaves what the journals say.
+fn known_now(state: &RunState) -> KnownFindings {
+    let Some(path) = &state.info.known else { return KnownFindings::default() };
+    KnownFindings::load(path).unwrap_or_else(|error| {
+        say!("stageflow-stress: {error}; the report shows what held when its findings were recorded");
+        KnownFindings::default()
+    })
+}
+
 /// Gives every finding its id. Ids belong to the entry, not to the run, so this holds the entry's lock.
-fn give_ids(state: &mut RunState) -> io::Result<()> {
-    let entry_dir = state.dir.parent().ok_or_else(|| io::Error::other("a run folder lies in its entry's folder"))?;
+fn give_ids(state: &mut RunState, known: &KnownFindings) -> io::Result<()> {
+    for stored in &mut state.findings {
+        if let Some(now) = known.lookup(&stored.fingerprint) {
+            stored.known = Some(now);
+        }
+    }
+    let entry_dir =
+        state.dir.parent().ok_or_else(|| io::Error::other("a run folder lies in its entry's folder"))?;
     let path = entry_dir.join(REGISTRY_FILE);
     locked(&entry_dir.join(".lock"), || {
         let loaded = Registry::load(&path).map_err(io::Error::other)?;
         if let Some(message) = loaded.message {
-            eprintln!("stageflow-stress: {message}");
+            say!("stageflow-stress: {message}");
         }
         let mut registry = loaded.registry;
-        // The order in which ids are given must not depend on who folds.
-        state.findings.sort_by(|left, right| (&left.created_at, &left.fingerprint).cmp(&(&right.created_at, &right.fingerprint)));
-        for stored in &mut state.findings {
-            let known = stored.known.as_ref().and_then(|known| known.id.as_deref());
-            stored.id = registry.assign(&stored.fingerprint, stored.finding.kind, known, &state.info.run_id);
-        }
+        registry.reserve_known(known);
+        registry.assign_all(&mut state.findings, &state.info.run_id);
         state.findings.sort_by(|left, right| {
             right.finding.severity.cmp(&left.finding.severity).then_with(|| left.id.cmp(&right.id))
         });

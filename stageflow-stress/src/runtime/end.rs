@@ -1,6 +1,5 @@
 //! The end of the process: every run is folded, and a process that leaves in the middle of a test is not green.
 
-use std::io::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, Once, PoisonError, TryLockError};
 use std::time::Duration;
@@ -12,13 +11,7 @@ use crate::context::Inner;
 use crate::finding::{Finding, FindingType};
 use crate::journal::record::{Record, TestEnd, TestStatus};
 use crate::sys;
-
-/// Prints past libtest's capture: what a test prints while the process ends is otherwise never shown.
-macro_rules! say {
-    ($($text:tt)*) => {{
-        let _ = writeln!(std::io::stderr(), $($text)*);
-    }};
-}
+use crate::terminal::say;
 
 /// The tests that began and did not end.
 static UNFINISHED: Mutex<Vec<Arc<Inner>>> = Mutex::new(Vec::new());
@@ -58,7 +51,11 @@ pub fn give_up(inner: &Arc<Inner>, limit: Duration) {
         .severity(inner.severity().max(Severity::High))
         .rule("runtime.hang")
         .description(message.clone())
-        .evidence("deadline", "the body was still running", serde_json::json!({ "limit_ms": limit.as_millis() as u64 }));
+        .evidence(
+            "deadline",
+            "the body was still running",
+            serde_json::json!({ "limit_ms": limit.as_millis() as u64 }),
+        );
     close(inner, finding, &message);
     fold_all();
     std::process::exit(101);
@@ -73,11 +70,16 @@ extern "C" fn at_exit() {
             Err(TryLockError::WouldBlock) => Vec::new(),
         };
         for inner in &left_behind {
-            let message = format!("the process exited while `{}` was running; the tests after it did not run", inner.start.name);
+            let message = format!(
+                "the process exited while `{}` was running; the tests after it did not run",
+                inner.start.name
+            );
             let finding = Finding::new(FindingType::SilentFailure, "the process exited inside the test")
                 .severity(Severity::Critical)
                 .rule("runtime.exit_inside_test")
-                .description(format!("{message}. Without this check the runner would have reported success."));
+                .description(format!(
+                    "{message}. Without this check the runner would have reported success."
+                ));
             close(inner, finding, &message);
         }
         fold_all();
@@ -113,6 +115,12 @@ fn fold_all() {
     for run in session.store.open_runs() {
         run.fold_if_dirty();
         say!("stageflow-stress: {} {}", run.info.entry.id, run.dir.join("FINAL_REPORT.md").display());
+    }
+    if !session.store.open_runs().is_empty() {
+        say!(
+            "stageflow-stress: seed {}; STAGEFLOW_SEED={0} gives every test the same seeds again",
+            session.store.seed
+        );
     }
     let unattributed = capture::unattributed_count();
     if unattributed > 0 {

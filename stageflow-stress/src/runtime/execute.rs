@@ -51,9 +51,13 @@ pub fn execute(cx: &TestContext) -> Executed {
     let (ask, asked) = oneshot::channel();
     let watchdog = deadline.map(|limit| {
         let inner = cx.inner.clone();
-        Watchdog::start(limit, move || {
-            let _ = ask.send(());
-        }, move || end::give_up(&inner, limit))
+        Watchdog::start(
+            limit,
+            move || {
+                let _ = ask.send(());
+            },
+            move || end::give_up(&inner, limit),
+        )
     });
     let executed = match cx.inner.def.body {
         Body::Sync(_) | Body::SyncProbe(_) => Executed { end: caught(|| repeat_sync(cx)), leaked_tasks: 0 },
@@ -112,7 +116,10 @@ fn runtime(cx: &TestContext) -> std::io::Result<Runtime> {
         }
     };
     let active = cx.inner.active.clone();
-    builder.enable_all().thread_name("stageflow-worker").on_thread_start(move || capture::tag_thread(&active));
+    builder
+        .enable_all()
+        .thread_name("stageflow-worker")
+        .on_thread_start(move || capture::tag_thread(&active));
     if options.start_paused {
         builder.start_paused(true);
     }

@@ -6,7 +6,7 @@ use crate::capture::{payload_text, quietly};
 use crate::classify::Severity;
 use crate::context::Inner;
 use crate::finding::{Finding, FindingType, Findings};
-use crate::journal::record::{ObserverRecord, Record};
+use crate::journal::record::{LogSummary, ObserverRecord, Record};
 use crate::log::format::{Level, parse};
 use crate::log::{AnalysisInput, analyze};
 use crate::probe::{CheckSeen, Evidence, GoldenSeen, LogLine, PanicSeen};
@@ -15,9 +15,11 @@ use crate::run::write_atomically;
 
 /// Analyses the test's log and lets the observers of its entry run.
 pub fn observe(inner: &Inner, session: &Session, outcome: &BodyOutcome) {
+    // Counted before the file is read: what is written in between must not look like a loss.
+    let summary = inner.active.log.summary(session.partial());
     let text = std::fs::read(inner.active.log.path()).unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
-    analyse_log(inner, session, outcome, &text);
+    analyse_log(inner, session, outcome, &text, &summary);
     let observers = registry::observers_of(inner.entry.id);
     if observers.is_empty() {
         return;
@@ -28,8 +30,11 @@ pub fn observe(inner: &Inner, session: &Session, outcome: &BodyOutcome) {
     }
 }
 
-fn analyse_log(inner: &Inner, session: &Session, outcome: &BodyOutcome, text: &str) {
-    let summary = inner.active.log.summary(session.partial());
+fn analyse_log(inner: &Inner, session: &Session, outcome: &BodyOutcome, text: &str, summary: &LogSummary) {
+    let passed = verdict::decide(inner, session, outcome).red.is_empty();
+    let options = &inner.def.options;
+    // An announced panic is an announced error too.
+    let expected: Vec<&str> = options.expect_errors.iter().copied().chain(options.expect_panic).collect();
     let analysis = analyze(
         text,
         &AnalysisInput {
@@ -37,9 +42,9 @@ fn analyse_log(inner: &Inner, session: &Session, outcome: &BodyOutcome, text: &s
             slug: &inner.start.slug,
             log: &inner.start.log,
             reproduce: &inner.start.reproduce,
-            passed: verdict::decide(inner, session, outcome).red.is_empty(),
-            summary: &summary,
-            expected: inner.def.options.expect_errors,
+            passed,
+            summary,
+            expected: &expected,
         },
     );
     let stem = format!("results/logs/{}", inner.start.slug);
@@ -56,7 +61,12 @@ fn analyse_log(inner: &Inner, session: &Session, outcome: &BodyOutcome, text: &s
     for finding in analysis.findings {
         inner.file(finding, "log analysis", None);
     }
-    for text in &analysis.digest.errors.announced_but_absent {
+    // From the absence of a line nothing follows where lines were lost or the body did not get that far.
+    let conclusive = analysis.digest.loss.reasons.is_empty()
+        && passed
+        && outcome.skipped.is_none()
+        && outcome.refused.is_none();
+    for text in analysis.digest.errors.announced_but_absent.iter().filter(|_| conclusive) {
         let finding = Finding::new(FindingType::LogIssue, "an announced error was not logged")
             .severity(Severity::Medium)
             .rule("log.announced_error_absent")
@@ -109,7 +119,11 @@ fn evidence(inner: &Inner, session: &Session, outcome: &BodyOutcome, log: &str) 
                 level: record.level.map(Level::as_str).unwrap_or_default().to_owned(),
                 target: record.target.to_string(),
                 message: record.message.to_string(),
-                fields: record.fields.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect(),
+                fields: record
+                    .fields
+                    .iter()
+                    .map(|(key, value)| (key.to_string(), value.to_string()))
+                    .collect(),
             })
             .collect(),
         partial: session.partial(),
@@ -120,7 +134,8 @@ fn evidence(inner: &Inner, session: &Session, outcome: &BodyOutcome, log: &str) 
 fn run_observer(inner: &Inner, observer: &ObserverDef, evidence: &Evidence) {
     let name = observer.module_path.split_once("::").map_or(observer.module_path, |(_, path)| path);
     let mut findings = Findings::default();
-    let panicked = quietly(|| (observer.body)(evidence, &mut findings)).err().map(|payload| payload_text(&*payload));
+    let panicked =
+        quietly(|| (observer.body)(evidence, &mut findings)).err().map(|payload| payload_text(&*payload));
     if let Some(message) = &panicked {
         let finding = Finding::new(FindingType::Reliability, "an observer panicked")
             .severity(inner.severity())

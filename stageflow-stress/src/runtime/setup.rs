@@ -17,10 +17,9 @@ use crate::run::{Run, create_unique, file_time, slug, state::EntryInfo};
 /// Prepares everything that a test needs before its body runs.
 pub fn set_up(session: &'static Session, def: &'static TestDef) -> Result<TestContext, String> {
     let entry = resolve(def)?;
-    let run = session
-        .store
-        .run(&entry_info(&entry))
-        .map_err(|error| format!("cannot open a run folder for {} below {}: {error}", entry.id, session.store.runs.display()))?;
+    let run = session.store.run(&entry_info(&entry)).map_err(|error| {
+        format!("cannot open a run folder for {} below {}: {error}", entry.id, session.store.runs.display())
+    })?;
     let name = test_name(def);
     let seed = def.options.seed.unwrap_or_else(|| session.store.test_seed(def.package, &name));
     let attempt = number_from("NEXTEST_ATTEMPT").unwrap_or(1);
@@ -69,11 +68,8 @@ pub fn set_up(session: &'static Session, def: &'static TestDef) -> Result<TestCo
     };
     let log = LogFile::start(log_path, log_file, &header(&start, &entry, &run, session))
         .map_err(|error| format!("cannot write the log header of {}: {error}", start.name))?;
-    let active = Arc::new(Active {
-        log,
-        panics: Mutex::new(Vec::new()),
-        body_thread: std::thread::current().id(),
-    });
+    let active =
+        Arc::new(Active { log, panics: Mutex::new(Vec::new()), body_thread: std::thread::current().id() });
     Ok(TestContext {
         inner: Arc::new(Inner {
             def,

@@ -9,8 +9,8 @@ use super::session::Session;
 use crate::capture::{CaughtPanic, payload_text};
 use crate::classify::Severity;
 use crate::context::Inner;
-use crate::finding::{Finding, FindingType};
 use crate::fault::NotAvailable;
+use crate::finding::{Finding, FindingType};
 use crate::journal::record::{PanicRecord, Record, TestStatus};
 use crate::registry::{BackgroundPanics, TestKind};
 
@@ -50,13 +50,18 @@ pub fn file_findings(inner: &Inner, executed: Option<Executed>, refused: Option<
         BodyEnd::Returned(Ok(())) => {}
         BodyEnd::Returned(Err(failure)) if failure.is_skip() => skipped = Some(failure.to_string()),
         BodyEnd::Returned(Err(failure)) => {
-            let mut finding = Finding::new(FindingType::Bug, format!("the test returned an error: {failure}"))
-                .severity(inner.severity())
-                .rule("error")
-                .description(format!("The body returned `Err`: {failure}."))
-                .evidence("returned error", "the error with its causes", json!({
-                    "message": failure.message, "causes": failure.causes, "debug": failure.debug,
-                }));
+            let mut finding =
+                Finding::new(FindingType::Bug, format!("the test returned an error: {failure}"))
+                    .severity(inner.severity())
+                    .rule("error")
+                    .description(format!("The body returned `Err`: {failure}."))
+                    .evidence(
+                        "returned error",
+                        "the error with its causes",
+                        json!({
+                            "message": failure.message, "causes": failure.causes, "debug": failure.debug,
+                        }),
+                    );
             finding.source_line = failure.location.and_then(|at| inner.source_line(at.file(), at.line()));
             inner.file(with_log(inner, finding), "runtime", failure.location);
         }
@@ -67,7 +72,11 @@ pub fn file_findings(inner: &Inner, executed: Option<Executed>, refused: Option<
                 .severity(inner.severity())
                 .rule("runtime.timeout")
                 .description(format!("The body was still running after {shown} and was dropped."))
-                .evidence("deadline", "the body was still running", json!({ "limit_ms": limit.as_millis() as u64 }));
+                .evidence(
+                    "deadline",
+                    "the body was still running",
+                    json!({ "limit_ms": limit.as_millis() as u64 }),
+                );
             inner.file(with_log(inner, finding), "runtime", None);
         }
     }
@@ -121,10 +130,14 @@ fn judge_body_panic(inner: &Inner, payload: Option<String>, panic: Option<Caught
         if let Some(panic) = &panic {
             finding.location = Some(format!("{}:{}", inner.shown_file(&panic.file), panic.line));
             finding.source_line = inner.source_line(&panic.file, panic.line);
-            finding = finding.evidence("panic", "where it happened", json!({
-                "thread": panic.thread_name, "file": inner.shown_file(&panic.file), "line": panic.line,
-                "backtrace": backtrace(panic),
-            }));
+            finding = finding.evidence(
+                "panic",
+                "where it happened",
+                json!({
+                    "thread": panic.thread_name, "file": inner.shown_file(&panic.file), "line": panic.line,
+                    "backtrace": backtrace(panic),
+                }),
+            );
         }
         inner.file(with_log(inner, finding), "runtime", None);
     }
@@ -147,17 +160,27 @@ fn background_panic(inner: &Inner, panic: CaughtPanic) {
         BackgroundPanics::Fail => waived(inner, "background_panic", inner.severity().max(Severity::High)),
         BackgroundPanics::Record => Severity::Low,
     };
-    let mut finding = Finding::new(FindingType::SilentFailure, format!("a panic that the test did not see: {}", panic.message))
-        .severity(severity)
-        .rule("runtime.background_panic")
-        .description(format!(
-            "Thread `{}` panicked at {}:{}: {}\n\nThe body went on as if nothing had happened.",
-            panic.thread_name, inner.shown_file(&panic.file), panic.line, panic.message
-        ))
-        .evidence("panic", "where it happened", json!({
+    let mut finding = Finding::new(
+        FindingType::SilentFailure,
+        format!("a panic that the test did not see: {}", panic.message),
+    )
+    .severity(severity)
+    .rule("runtime.background_panic")
+    .description(format!(
+        "Thread `{}` panicked at {}:{}: {}\n\nThe body went on as if nothing had happened.",
+        panic.thread_name,
+        inner.shown_file(&panic.file),
+        panic.line,
+        panic.message
+    ))
+    .evidence(
+        "panic",
+        "where it happened",
+        json!({
             "thread": panic.thread_name, "file": inner.shown_file(&panic.file), "line": panic.line,
             "route": panic.route.as_str(), "backtrace": backtrace(&panic),
-        }));
+        }),
+    );
     finding.location = Some(format!("{}:{}", inner.shown_file(&panic.file), panic.line));
     finding.source_line = inner.source_line(&panic.file, panic.line);
     inner.file(with_log(inner, finding), "runtime", None);
@@ -188,16 +211,25 @@ fn backtrace(panic: &CaughtPanic) -> String {
                     place.clone_into(&mut frame.1);
                 }
             }
-            None => frames.push((line.split_once(": ").map_or(line, |(_, name)| name).to_owned(), String::new())),
+            None => {
+                frames.push((line.split_once(": ").map_or(line, |(_, name)| name).to_owned(), String::new()))
+            }
         }
     }
-    let begin = frames.iter().rposition(|(name, _)| name.contains("core::panicking::") || name.contains("begin_panic")).map_or(0, |at| at + 1);
+    let begin = frames
+        .iter()
+        .rposition(|(name, _)| name.contains("core::panicking::") || name.contains("begin_panic"))
+        .map_or(0, |at| at + 1);
     let end = frames
         .iter()
-        .position(|(name, _)| name.contains("__rust_begin_short_backtrace") || name.contains("stageflow_stress::runtime::"))
+        .position(|(name, _)| {
+            name.contains("__rust_begin_short_backtrace") || name.contains("stageflow_stress::runtime::")
+        })
         .unwrap_or(frames.len())
         .max(begin);
-    let shown = frames[begin..end].iter().filter(|(name, _)| !name.starts_with("std::panicking") && !name.starts_with("tokio::"));
+    let shown = frames[begin..end]
+        .iter()
+        .filter(|(name, _)| !name.starts_with("std::panicking") && !name.starts_with("tokio::"));
     shown
         .take(30)
         .map(|(name, place)| if place.is_empty() { name.clone() } else { format!("{name}\n  at {place}") })
@@ -219,9 +251,11 @@ fn with_log(inner: &Inner, finding: Finding) -> Finding {
         return finding;
     }
     let log = inner.start.log.clone();
-    finding
-        .evidence("log", "the test's log around it", json!({ "excerpt": excerpt }))
-        .attach("log of the test", log, "log")
+    finding.evidence("log", "the test's log around it", json!({ "excerpt": excerpt })).attach(
+        "log of the test",
+        log,
+        "log",
+    )
 }
 
 /// Red exactly if a finding at or above `fail_on` is not accepted in the committed file.
@@ -241,7 +275,8 @@ pub fn decide(inner: &Inner, session: &Session, outcome: &BodyOutcome) -> Verdic
         }
     }
     red.sort_by_key(|(severity, _, _)| std::cmp::Reverse(*severity));
-    let mut reasons: Vec<String> = red.iter().map(|(severity, title, _)| format!("{severity}: {title}")).collect();
+    let mut reasons: Vec<String> =
+        red.iter().map(|(severity, title, _)| format!("{severity}: {title}")).collect();
     let mut status = if red.is_empty() { TestStatus::Passed } else { TestStatus::Failed };
     if let Some((lost, why)) = inner.run.journal.lost()
         && session.store.settings.strict_store
@@ -287,7 +322,12 @@ pub fn print(inner: &Inner, verdict: &Verdict) {
         if verdict.red.contains(&record.fingerprint) {
             eprintln!(
                 "\n  to accept this finding as known, add to stageflow-known.toml and say why:\n{}",
-                crate::finding::paste_block(&record.fingerprint, "", &record.finding.title, record.finding.severity)
+                crate::finding::paste_block(
+                    &record.fingerprint,
+                    "",
+                    &record.finding.title,
+                    record.finding.severity
+                )
             );
         }
     }

@@ -72,7 +72,11 @@ impl Context {
         single
             .into_iter()
             .filter_map(|(fact, value)| value.map(|value| (fact, value)))
-            .chain(lists.into_iter().flat_map(|(fact, values)| values.into_iter().map(move |value| (fact, value))))
+            .chain(
+                lists
+                    .into_iter()
+                    .flat_map(|(fact, values)| values.into_iter().map(move |value| (fact, value))),
+            )
             .chain(parameters)
             .map(|(fact, value)| ContextFact { fact, value })
             .collect()
@@ -83,8 +87,10 @@ impl Context {
 pub fn read(path: &Path) -> Result<File, SettingsError> {
     let text = std::fs::read_to_string(path)
         .map_err(|error| SettingsError::Unreadable { path: path.to_owned(), why: error.to_string() })?;
-    toml::from_str(&text)
-        .map_err(|error| SettingsError::Malformed { path: path.to_owned(), why: error.to_string().trim().to_owned() })
+    toml::from_str(&text).map_err(|error| SettingsError::Malformed {
+        path: path.to_owned(),
+        why: error.to_string().trim().to_owned(),
+    })
 }
 
 #[cfg(test)]

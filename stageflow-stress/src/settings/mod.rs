@@ -21,8 +21,13 @@ pub mod names {
     pub const RUN_ID: &str = "STAGEFLOW_RUN_ID";
     /// Deadline of every test that sets none.
     pub const TIMEOUT: &str = "STAGEFLOW_TIMEOUT";
+    /// The committed file of known findings.
+    pub const KNOWN: &str = "STAGEFLOW_KNOWN";
     /// `1`: a test fails if something could not be recorded.
     pub const STRICT_STORE: &str = "STAGEFLOW_STRICT_STORE";
+    /// The interpreter of the Python worker.
+    #[cfg(feature = "worker")]
+    pub const PYTHON: &str = "STAGEFLOW_PYTHON";
 }
 
 /// What was configured.
@@ -120,9 +125,10 @@ impl Settings {
                 })?,
                 None => Severity::High,
             },
-            known: match &file.known {
-                Some(text) => base.join(text),
-                None => base.join("stageflow-known.toml"),
+            known: match (env::var(names::KNOWN), &file.known) {
+                (Ok(path), _) => existing(names::KNOWN, &path, &root)?,
+                (Err(_), Some(path)) => existing("known", path, &base)?,
+                (Err(_), None) => base.join(crate::finding::KNOWN_FILE),
             },
             keep: file.keep.unwrap_or(false),
             strict_store: env::var(names::STRICT_STORE).is_ok_and(|text| text == "1"),
@@ -156,6 +162,19 @@ fn checked_dir(name: &str, text: &str, base: &Path) -> Result<PathBuf, SettingsE
         });
     }
     Ok(base.join(path))
+}
+
+/// A file that was named: one that is not there is a misspelt name, not an empty file.
+fn existing(name: &str, text: &str, base: &Path) -> Result<PathBuf, SettingsError> {
+    let path = base.join(text);
+    if path.exists() {
+        return Ok(path);
+    }
+    Err(SettingsError::Value {
+        name: name.to_owned(),
+        found: text.to_owned(),
+        expected: "the path of a file that exists",
+    })
 }
 
 fn parse_seed(text: &str) -> Result<u64, SettingsError> {
@@ -193,7 +212,10 @@ mod tests {
     #[test]
     fn a_runs_directory_outside_the_workspace_must_be_absolute() {
         let error = checked_dir("runs", "../runs", Path::new("/w")).unwrap_err().to_string();
-        assert_eq!(error, "runs is `../runs`; write an absolute path, or a path below the workspace root without `..`");
+        assert_eq!(
+            error,
+            "runs is `../runs`; write an absolute path, or a path below the workspace root without `..`"
+        );
         assert_eq!(checked_dir("runs", "/elsewhere", Path::new("/w")).unwrap(), Path::new("/elsewhere"));
         assert_eq!(checked_dir("runs", "out/runs", Path::new("/w")).unwrap(), Path::new("/w/out/runs"));
     }

@@ -42,6 +42,7 @@ mod python;
 mod search;
 mod target;
 mod trail;
+mod watch;
 
 pub use death::{WorkerDeath, WorkerExit, WorkerKill};
 pub use error::WorkerError;

@@ -5,9 +5,8 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use super::WorkerError;
+use crate::settings::names::PYTHON as STAGEFLOW_PYTHON;
 
-/// Names the interpreter, before every other place but the one in code.
-const STAGEFLOW_PYTHON: &str = "STAGEFLOW_PYTHON";
 const VIRTUAL_ENV: &str = "VIRTUAL_ENV";
 
 /// Everything that the search depends on, so that it can be tested.

@@ -160,17 +160,26 @@ impl Worker {
         PythonWorker::new()
     }
 
-    /// Sends a request and waits for its result. `body` is an object (or null) whose keys join `id` and `op`.
+    /// Sends a request and waits for its result. `body` is an object (or null) whose keys join `id` and `op`; any other
+    /// value is sent as `arg`.
     ///
     /// # Errors
     /// The child cannot be started, dies, does not answer in time, or refuses.
     pub async fn call(&self, op: &str, body: Value) -> Result<Value, WorkerError> {
+        self.call_within(op, body, self.inner.deadline).await
+    }
+
+    /// As [`call`](Worker::call), with a deadline of its own.
+    ///
+    /// # Errors
+    /// As [`call`](Worker::call).
+    pub async fn call_within(&self, op: &str, body: Value, allowed: Duration) -> Result<Value, WorkerError> {
         let body = match body {
             Value::Object(body) => body,
             Value::Null => Map::new(),
             other => Map::from_iter([("arg".to_owned(), other)]),
         };
-        self.request(op, op.to_owned(), body, self.inner.deadline).await.map_err(|(error, _)| error)
+        self.request(op, op.to_owned(), body, allowed).await.map_err(|(error, _)| error)
     }
 
     /// Loads a pipeline of the user's own code: `attr` of `module`, a `Pipeline` or a function that makes one. It is

@@ -1,7 +1,7 @@
 //! Depth: a chain of stages, each of which adds one to what its predecessor returned.
 
 use serde_json::json;
-use stageflow_stress::engine::{Behavior, PipelineSpec, RunOptions, StageSpec, compare};
+use stageflow_stress::engine::{Behavior, PipelineSpec, RunEnd, RunOptions, StageSpec, compare};
 use stageflow_stress::prelude::*;
 
 use super::{audited, control, stageflow};
@@ -34,6 +34,7 @@ async fn the_order_of_declaration_does_not_matter(cx: &TestContext) -> Outcome {
     let options = RunOptions::new();
     let forward = worker.run(&chain(DEPTH), &options).await?;
     let backward = audited(cx, &worker, &chain(DEPTH).reversed(), &options).await?;
+    cx.check_eq("the forward chain is ok", forward.end, RunEnd::Ok);
     for finding in compare("order of declaration", &forward, &backward) {
         cx.finding(finding.component("stageflow-core"));
     }
@@ -47,6 +48,10 @@ async fn a_short_chain_runs_in_either_order(cx: &TestContext) -> Outcome {
     let options = RunOptions::new();
     let forward = control(cx, &worker, &chain(100), &options).await?;
     let backward = control(cx, &worker, &chain(100).reversed(), &options).await?;
-    cx.check_eq("the runs do not differ", compare("order of declaration", &forward, &backward), Vec::<Finding>::new());
+    cx.check_eq(
+        "the runs do not differ",
+        compare("order of declaration", &forward, &backward),
+        Vec::<Finding>::new(),
+    );
     Ok(())
 }

@@ -21,7 +21,11 @@ async fn fan_out_keeps_every_output(cx: &TestContext) -> Outcome {
     let report = cx.measure("fan-out of 500", control(cx, &worker, &pipeline, &RunOptions::new())).await?;
     cx.check_eq("the run is ok", report.end, RunEnd::Ok);
     let sum = report.stage("sum").ok_or_else(|| Failure::new("the sum has a report"))?;
-    cx.check_eq("every stage was entered once", report.stages.iter().map(|s| u64::from(s.attempts)).sum::<u64>(), width + 1);
+    cx.check_eq(
+        "every stage was entered once",
+        report.stages.iter().map(|s| u64::from(s.attempts)).sum::<u64>(),
+        width + 1,
+    );
     cx.golden("sum", &json!({ "stages": report.stages.len(), "sum": sum.data }));
     cx.metric("wall time in the engine", report.wall_ms, "ms");
     Ok(())

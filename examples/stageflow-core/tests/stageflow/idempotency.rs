@@ -8,8 +8,15 @@ use super::{audited, control, stageflow};
 /// Two stages with a side effect each.
 fn order(name: &str) -> PipelineSpec {
     PipelineSpec::new(name)
-        .stage(StageSpec::new("reserve", Behavior::emit("reserved", 3)).kind(StageKind::Work).effect("reserved"))
-        .stage(StageSpec::new("charge", Behavior::emit("charged", 90)).kind(StageKind::Work).after(["reserve"]).effect("charged"))
+        .stage(
+            StageSpec::new("reserve", Behavior::emit("reserved", 3)).kind(StageKind::Work).effect("reserved"),
+        )
+        .stage(
+            StageSpec::new("charge", Behavior::emit("charged", 90))
+                .kind(StageKind::Work)
+                .after(["reserve"])
+                .effect("charged"),
+        )
 }
 
 /// The key protects a request from being done twice; it must not keep parts of it from being done at all.
@@ -17,7 +24,8 @@ fn order(name: &str) -> PipelineSpec {
 async fn every_stage_of_a_request_with_a_key_runs(cx: &TestContext) -> Outcome {
     let worker = stageflow(cx).await?;
     let options = RunOptions::new().idempotency_key("order 7");
-    audited(cx, &worker, &order("an order with a key"), &options).await?;
+    let report = audited(cx, &worker, &order("an order with a key"), &options).await?;
+    cx.check_eq("reserved", report.effect_count("reserved"), 1);
     Ok(())
 }
 
@@ -25,8 +33,9 @@ async fn every_stage_of_a_request_with_a_key_runs(cx: &TestContext) -> Outcome {
 #[roadmap_test("WORK-002", category = SilentFailures, pipeline = Stress, oracle = Idempotency)]
 async fn a_repeated_request_has_its_effects_once(cx: &TestContext) -> Outcome {
     let worker = stageflow(cx).await?;
-    let pipeline = PipelineSpec::new("one charge")
-        .stage(StageSpec::new("charge", Behavior::emit("charged", 90)).kind(StageKind::Work).effect("charged"));
+    let pipeline = PipelineSpec::new("one charge").stage(
+        StageSpec::new("charge", Behavior::emit("charged", 90)).kind(StageKind::Work).effect("charged"),
+    );
     let options = RunOptions::new().idempotency_key("order 8");
     let mut times = Vec::new();
     for _ in 0..3 {
@@ -40,7 +49,9 @@ async fn a_repeated_request_has_its_effects_once(cx: &TestContext) -> Outcome {
                 .component("stageflow-core")
                 .rule("idempotency.duplicate_effect")
                 .key("charged")
-                .description("The same pipeline was run three times under one idempotency key, one after the other.")
+                .description(
+                    "The same pipeline was run three times under one idempotency key, one after the other.",
+                )
                 .evidence("side-effect count", format!("charged {total} times"), serde_json::json!(times)),
         );
     }

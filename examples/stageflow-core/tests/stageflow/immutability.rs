@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use stageflow_stress::engine::{Behavior, PipelineSpec, RunOptions, StageSpec};
+use stageflow_stress::engine::{Behavior, PipelineSpec, RunEnd, RunOptions, StageSpec};
 use stageflow_stress::prelude::*;
 
 use super::{audited, control, stageflow};
@@ -13,7 +13,11 @@ fn branches(name: &str, add: Behavior) -> PipelineSpec {
     PipelineSpec::new(name)
         .stage(StageSpec::new("source", Behavior::emit("items", json!(["ordered"]))))
         .stage(StageSpec::new("adds", add).after(["source"]).sleep(Duration::from_millis(10)))
-        .stage(StageSpec::new("reads", Behavior::read("items")).after(["source"]).sleep(Duration::from_millis(60)))
+        .stage(
+            StageSpec::new("reads", Behavior::read("items"))
+                .after(["source"])
+                .sleep(Duration::from_millis(60)),
+        )
 }
 
 /// A branch that changes its input in place changes nobody else's.
@@ -21,7 +25,8 @@ fn branches(name: &str, add: Behavior) -> PipelineSpec {
 async fn a_branch_cannot_change_what_another_reads(cx: &TestContext) -> Outcome {
     let worker = stageflow(cx).await?;
     let pipeline = branches("in place", Behavior::append("items", "smuggled"));
-    audited(cx, &worker, &pipeline, &RunOptions::new()).await?;
+    let report = audited(cx, &worker, &pipeline, &RunOptions::new()).await?;
+    cx.check_eq("the run is ok", report.end, RunEnd::Ok);
     Ok(())
 }
 

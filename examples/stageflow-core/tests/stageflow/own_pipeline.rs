@@ -27,12 +27,16 @@ async fn a_cart_is_reserved_once(cx: &TestContext) -> Outcome {
 }
 
 /// A cart that cannot be priced reserves nothing.
-#[roadmap_test("WORK-001", category = Reliability, pipeline = Chaos, oracle = SideEffect)]
+#[roadmap_test("WORK-001", category = Reliability, pipeline = Chaos, oracle = SideEffect, expect_errors("no price for"))]
 async fn a_cart_without_a_price_reserves_nothing(cx: &TestContext) -> Outcome {
     let worker = checkout(cx).await?;
     let report = worker.run_loaded("checkout", &RunOptions::new().input_text("caviar*1")).await?;
     cx.check_eq("the run fails", report.end, RunEnd::Error);
     cx.check_eq("reserved", report.effect_count("reserved"), 0);
-    cx.check_eq("the receipt never ran", report.stage("receipt").map(|stage| stage.status), Some(StageStatus::Pending));
+    cx.check_eq(
+        "the receipt never ran",
+        report.stage("receipt").map(|stage| stage.status),
+        Some(StageStatus::Pending),
+    );
     Ok(())
 }

@@ -22,7 +22,9 @@ fn announced_is_delivered(cx: &TestContext, report: &RunReport, pairs: &[(&str, 
                 .component("stageflow-core")
                 .rule("telemetry.announced_and_delivered")
                 .key(*event)
-                .description(format!("The log says {logged} as the engine emits {event}; the sink has another number."))
+                .description(format!(
+                    "The log says {logged} as the engine emits {event}; the sink has another number."
+                ))
                 .evidence(
                     "log claim against measurement",
                     format!("{logged}: {announced} log records; {event}: {delivered} events"),
@@ -37,7 +39,8 @@ fn announced_is_delivered(cx: &TestContext, report: &RunReport, pairs: &[(&str, 
 #[roadmap_test("OBS-004", category = Observability, pipeline = Recovery, oracle = Observability)]
 async fn every_announced_retry_is_an_event(cx: &TestContext) -> Outcome {
     let worker = stageflow(cx).await?;
-    let pipeline = PipelineSpec::new("raises once").stage(StageSpec::new("pay", Behavior::flaky(1, FlakyHow::Raise)));
+    let pipeline =
+        PipelineSpec::new("raises once").stage(StageSpec::new("pay", Behavior::flaky(1, FlakyHow::Raise)));
     let report = control(cx, &worker, &pipeline, &RunOptions::new().max_attempts(2)).await?;
     cx.check("the engine retried and said so", report.log_counts.contains_key("event:retry_scheduled"));
     announced_is_delivered(cx, &report, &[("retry_scheduled", "stage.retry_scheduled")]);

@@ -7,5 +7,3 @@ mod write;
 pub use read::{Document, DocumentError, DocumentFinding, DocumentMetadata, Word};
 pub(super) use write::fact;
 pub use write::render;
-#[cfg(test)]
-pub(crate) use write::schema;

@@ -192,7 +192,6 @@ struct FindingExtension<'a> {
 /// `status` is one of the schema's four words; any other is written as `failed`, and kept as detail. While the run is in
 /// progress, `completed_at`, which the schema requires, is the time of the last record, and `x_stageflow.completed` says
 /// that it is not the end.
-#[cfg_attr(not(test), allow(dead_code))]
 pub fn render(state: &RunState, status: &str, summary: &str) -> Vec<u8> {
     let known_status = STATUSES.into_iter().find(|known| *known == status);
     let started_at = time_or(&state.info.started_at, "1970-01-01T00:00:00Z");
@@ -416,7 +415,7 @@ fn time_or<'a>(time: &'a str, otherwise: &'a str) -> &'a str {
 
 /// The schema that every rendered document satisfies.
 #[cfg(test)]
-pub(crate) fn schema() -> serde_json::Value {
+fn schema() -> serde_json::Value {
     serde_json::from_str(include_str!("../../../../docs/schema/findings.upstream.schema.json"))
         .expect("a schema")
 }

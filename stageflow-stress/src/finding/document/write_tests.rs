@@ -137,6 +137,11 @@ fn a_run_in_progress_says_so() {
     assert_eq!(document["metadata"]["completed_at"], "2026-01-14T09:31:00.000000Z");
     assert_eq!(document["metadata"]["x_stageflow"]["completed"], false);
     assert_eq!(render_value(&state, "failed")["metadata"]["x_stageflow"]["completed"], true);
+    state.tests = vec![samples::test("a", TestStatus::Passed), samples::test("b", TestStatus::Running)];
+    let document = render_value(&state, "failed");
+    let extension = &document["metadata"]["x_stageflow"];
+    assert_eq!(extension["completed"], false, "a test still runs");
+    assert_eq!(extension["tests"], serde_json::json!({ "passed": 1, "running": 1 }));
     state.last_at.clear();
     let document = render_value(&state, "in_progress");
     assert_eq!(document["metadata"]["completed_at"], state.info.started_at, "nothing was recorded yet");
@@ -173,9 +178,15 @@ fn frequency_is_written_only_where_somebody_counted() {
 
 #[test]
 fn the_environment_names_the_compiler_and_what_is_tested() {
-    let document = render_value(&samples::every_type(), STATUS);
+    let mut state = samples::every_type();
+    state.tests = vec![
+        samples::test("pipeline::fan_out", TestStatus::Passed),
+        samples::test("other", TestStatus::Passed),
+    ];
+    state.tests[1].start.package = "elsewhere".to_owned();
+    let document = render_value(&state, STATUS);
     let environment = &document["findings"][0]["reproduction"]["environment"];
     assert_eq!(environment["os"], "Linux 6.1");
-    let expected = serde_json::json!({ "rustc": "1.89.0", "stageflow-core": "0.5.0" });
+    let expected = serde_json::json!({ "pipeline": "0.3.0", "rustc": "1.89.0", "stageflow-core": "0.5.0" });
     assert_eq!(environment["dependencies"], expected);
 }

@@ -127,10 +127,13 @@ fn in_full(doc: &mut Doc, facts: &Facts<'_>, stored: &StoredFinding) {
         doc.line("Steps:");
         doc.steps(finding.reproduction.steps.iter().map(String::as_str));
     }
-    if let Some(code) = &finding.reproduction.code_snippet {
+    let commands = facts.reproduce(stored);
+    // Where the author gave no code, the finding carries the command, which is shown below anyway.
+    if let Some(code) =
+        finding.reproduction.code_snippet.as_ref().filter(|code| !commands.contains(&code.as_str()))
+    {
         doc.code("rust", code);
     }
-    let commands = facts.reproduce(stored);
     if commands.is_empty() {
         doc.line("Command that reproduces it: not recorded.");
     } else {

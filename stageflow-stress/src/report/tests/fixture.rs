@@ -40,6 +40,7 @@ pub fn empty() -> RunState {
                 profile: "debug".to_owned(),
                 ..Environment::default()
             },
+            known: None,
             settings: Vec::new(),
             ci: BTreeMap::new(),
         },
@@ -336,8 +337,12 @@ pub fn rich() -> RunState {
         stored(4, silent, &["probes::swallowed"]),
         stored(3, log_issue, &["fan_out::dag_005"]),
     ];
-    state.findings[1].known =
-        Some(KnownAs { id: None, status: "confirmed".to_owned(), why: "planned for 1.0".to_owned() });
+    state.findings[1].known = Some(KnownAs {
+        id: None,
+        status: "confirmed".to_owned(),
+        why: "planned for 1.0".to_owned(),
+        duplicate_of: None,
+    });
     let entry = |ledger, value: serde_json::Value| Timed {
         at: START.to_owned(),
         test: String::new(),

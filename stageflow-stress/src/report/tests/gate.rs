@@ -6,6 +6,10 @@ use crate::classify::Severity;
 use crate::finding::Finding;
 use crate::journal::record::*;
 use crate::report::sanity::impossible;
+use crate::report::verdict::{RunStatus, VerdictWord, verdict};
+
+/// What is done to a run that was clean.
+type Change = fn(&mut RunState);
 
 #[track_caller]
 fn judged(state: &RunState) -> (VerdictWord, String) {
@@ -42,8 +46,12 @@ fn findings_decide_by_severity_and_kind() {
         let mut state = with_finding(finding.clone());
         assert_eq!(judged(&state).0, expected, "{} {}", finding.severity, finding.kind);
         // What is known is still there.
-        state.findings[0].known =
-            Some(KnownAs { id: None, status: "wont_fix".to_owned(), why: "x".to_owned() });
+        state.findings[0].known = Some(KnownAs {
+            id: None,
+            status: "wont_fix".to_owned(),
+            why: "x".to_owned(),
+            duplicate_of: None,
+        });
         assert_eq!(judged(&state).0, expected, "known {} {}", finding.severity, finding.kind);
     }
 }
@@ -73,7 +81,7 @@ fn what_did_not_run_does_not_pass() {
 
 #[test]
 fn everything_that_is_not_known_is_a_concern() {
-    let concern = |change: fn(&mut RunState)| {
+    let concern = |change: Change| {
         let mut state = passed();
         change(&mut state);
         let (word, rule) = judged(&state);
@@ -131,7 +139,7 @@ fn the_status_follows_the_tests() {
 
 #[test]
 fn impossible_data_blocks_the_run_and_is_named() {
-    let cases: [(fn(&mut RunState), &str); 16] = [
+    let cases: [(Change, &str); 16] = [
         (|state| state.tests[0].end.as_mut().unwrap().duration_ms = -1.0, "it took -1 ms"),
         (|state| state.tests[0].end.as_mut().unwrap().duration_ms = f64::NAN, "it took NaN ms"),
         (|state| state.tests[0].ended_at = Some("2026-01-14T08:59:59Z".into()), "before it started"),
@@ -219,4 +227,17 @@ fn a_zero_among_real_samples_is_possible() {
     state.tests[0].samples =
         vec![Sample { series: "s".into(), nanos: 0 }, Sample { series: "s".into(), nanos: 5 }];
     assert!(impossible(&state).is_empty());
+}
+
+#[test]
+fn a_compared_golden_is_a_check_whatever_came_of_it() {
+    for (outcome, checked) in
+        [(GoldenOutcome::Match, true), (GoldenOutcome::Mismatch, true), (GoldenOutcome::New, false)]
+    {
+        let mut state = passed();
+        state.tests[0].checks.clear();
+        state.tests[0].goldens = rich().tests[0].goldens[..1].to_vec();
+        state.tests[0].goldens[0].outcome = outcome;
+        assert_eq!(crate::report::facts::checked_nothing(&state).count(), usize::from(!checked), "{outcome}");
+    }
 }

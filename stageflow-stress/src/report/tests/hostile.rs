@@ -55,6 +55,8 @@ pub const TEXTS: &[&str] = &[
     "",
     " ",
     "[x] done",
+    ": definition",
+    "+++",
     "[^1]: foot",
     "a_b__c_",
     "x {#id}",

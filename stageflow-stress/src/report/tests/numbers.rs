@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::fixture::{empty, passed, test};
+use super::fixture::{analysed, empty, passed, rich, test};
 use super::*;
 use crate::journal::record::*;
 use crate::report::metrics::{latency, series, throughput};
@@ -104,4 +104,37 @@ fn scores_are_means_of_what_was_scored() {
     assert_eq!(scores["categories"]["debugging"]["score"], json!(2.0));
     assert_eq!(scores["categories"]["boilerplate"]["score"], Value::Null);
     assert_eq!(scores["overall_score"], json!(2.8));
+}
+
+#[test]
+fn the_summary_counts_and_names_the_rule() {
+    let state = rich();
+    assert_eq!(
+        summary(&state, &analysed(&state)),
+        "5 tests (2 passed, 1 failed, 1 skipped, 1 crashed), 2 checks of which 1 failed, 4 findings (1 high, 2 medium, \
+         1 low), 1 silent failure among them. Verdict: NEEDS_WORK, because 1 high finding."
+    );
+    assert_eq!(
+        summary(&empty(), &[]),
+        "0 tests, 0 checks of which 0 failed, 0 findings, 0 silent failures among them. Verdict: NEEDS_WORK, because no \
+         test ran to its end."
+    );
+}
+
+#[test]
+fn parameters_that_differ_are_listed_and_settings_appear_once() {
+    let mut state = passed();
+    let fact = |fact, value: &str| ContextFact { fact, value: value.to_owned() };
+    state.info.settings = vec![fact(Fact::Industry, "finance"), fact(Fact::Parameter, "n=1")];
+    state.tests[0].facts = vec![
+        fact(Fact::Industry, "finance"),
+        fact(Fact::Parameter, "n = 2"),
+        fact(Fact::Parameter, "m=a=b"),
+        fact(Fact::Parameter, "bare"),
+    ];
+    let files = render(&state, &[], &[]);
+    let config: Value = serde_json::from_str(&super::file(&files, "config/run_config.json")).unwrap();
+    assert_eq!(config["industry"], "finance");
+    assert_eq!(config["test_parameters"], json!({ "n": ["1", "2"], "m": "a=b", "bare": null }));
+    assert_eq!(config["persona"], Value::Null);
 }

@@ -1,0 +1,87 @@
+//! What later versions fill exists and refuses.
+
+use stageflow_stress::engine::{Engine, EngineError, PipelineSpec, RunEnd, RunOptions, RunReport};
+use stageflow_stress_tests::Project;
+
+struct Idle;
+
+impl Engine for Idle {
+    fn name(&self) -> String {
+        "idle".to_owned()
+    }
+
+    async fn run(&self, pipeline: &PipelineSpec, _: &RunOptions) -> Result<RunReport, EngineError> {
+        pipeline.check()?;
+        Ok(RunReport::new(RunEnd::Ok))
+    }
+}
+
+#[test]
+fn an_engine_is_usable_without_the_library_knowing_it() {
+    fn assert_engine<E: Engine>(engine: &E) -> String {
+        engine.name()
+    }
+    assert_eq!(assert_engine(&Idle), "idle");
+}
+
+#[test]
+fn instruments_that_do_not_exist_yet_refuse_and_make_the_test_red() {
+    let project = Project::new(
+        "skeleton",
+        &[(
+            "tests/it.rs",
+            r#"
+use stageflow_stress::engine::*;
+use stageflow_stress::fault::*;
+use stageflow_stress::prelude::*;
+
+#[derive(Auditable)]
+struct Ledger { balance: i64 }
+
+#[silent_failure_probe("WORK-002")]
+async fn uses_a_port(probe: &Probe) -> Outcome {
+    probe.port("charge", |_: u8| async {})?;
+    Ok(())
+}
+
+#[silent_failure_probe("WORK-003")]
+fn audits(probe: &Probe) -> Outcome {
+    probe.audit("ledger", &Ledger { balance: 3 })?;
+    Ok(())
+}
+
+#[roadmap_test("WORK-004")]
+#[silent_failure_probe]
+fn plans_faults(probe: &Probe) -> Outcome {
+    probe.faults(FaultPlan::new().add("charge", FaultKind::Error, Schedule::Nth(1)))?;
+    Ok(())
+}
+
+#[roadmap_test("WORK-006", determinism = "twice")]
+fn wants_to_be_compared_with_itself() {}
+
+struct Mine;
+
+impl Engine for Mine {
+    fn name(&self) -> String { "mine 1.0".to_owned() }
+    async fn run(&self, _: &PipelineSpec, _: &RunOptions) -> Result<RunReport, EngineError> {
+        Ok(RunReport::new(RunEnd::Ok))
+    }
+}
+
+stageflow_stress::conformance!(Mine);
+"#,
+        )],
+    );
+    let ran = project.test(&[], &[]);
+    for refusal in [
+        "the port `charge` is not available",
+        "the audit of `ledger` is not available",
+        "a plan of 1 faults is not available",
+        "`determinism = \"twice\"` is not available",
+        "the conformance suite for `mine 1.0` is not available",
+        "0 passed; 5 failed",
+    ] {
+        ran.red_with(refusal);
+    }
+}
