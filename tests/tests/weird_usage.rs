@@ -109,6 +109,7 @@ mod shadowed {
 mod ambiguous {
     use super::*;
 
+    #[expect(clippy::wrong_self_convention, reason = "the names are those that generated code calls")]
     trait Everything {
         fn into_outcome(&self) {}
         fn from_handle(&self) {}
