@@ -68,17 +68,6 @@ impl Named<'_> {
         Ok(parts.iter().filter_map(|part| errors.keep(values::text(part))).collect())
     }
 
-    /// Bare names, or the same in quotes.
-    pub(crate) fn names(self, errors: &mut Errors) -> syn::Result<Vec<Ident>> {
-        let parts = self.several("leaked_task")?;
-        let name = |part: &TokenStream| {
-            syn::parse2::<Ident>(part.clone()).map_err(|_| {
-                syn::Error::new_spanned(part, "expected the bare name of an observer, such as `leaked_task`")
-            })
-        };
-        Ok(distinct(parts.iter().filter_map(|part| errors.keep(name(part))).collect(), errors))
-    }
-
     /// `name` or `name = true`.
     pub(crate) fn flag(self) -> syn::Result<bool> {
         match self.value {

@@ -206,7 +206,7 @@ impl Arguments {
             "isolate" => options.isolate = Some(at.isolate(errors)?),
             "expect_panic" => options.expect_panic = Some(at.text()?),
             "expect_errors" => options.expect_errors = at.texts(errors)?,
-            "allow" => options.allow = at.names(errors)?,
+            "allow" => options.allow = at.words(&words::OBSERVER, errors)?,
             "crate" => {
                 let tokens = at.one("stageflow_stress")?;
                 let path = syn::parse2::<Path>(tokens.clone());

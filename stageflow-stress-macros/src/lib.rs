@@ -20,14 +20,14 @@ use proc_macro::TokenStream;
 
 use crate::arguments::Attribute;
 
-/// Makes a function the test of a roadmap entry.
 #[proc_macro_attribute]
+#[expect(missing_docs, reason = "documented where the library re-exports it")]
 pub fn roadmap_test(arguments: TokenStream, item: TokenStream) -> TokenStream {
     attribute::expand(Attribute::RoadmapTest, arguments.into(), item.into()).into()
 }
 
-/// Makes a function a probe for silent failures.
 #[proc_macro_attribute]
+#[expect(missing_docs, reason = "documented where the library re-exports it")]
 pub fn silent_failure_probe(arguments: TokenStream, item: TokenStream) -> TokenStream {
     attribute::expand(Attribute::Probe, arguments.into(), item.into()).into()
 }

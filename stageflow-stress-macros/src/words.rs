@@ -69,6 +69,10 @@ pub(crate) const PATTERN: Words = Words {
     all: &["SwallowedException", "IncorrectDefault", "PartialState", "LossyConversion", "AsyncFailure"],
 };
 
+/// The stock observers that can be waived. A waiver of another would be silent.
+pub(crate) const OBSERVER: Words =
+    Words { what: "stock observer", name: "allow", all: &["background_panic", "leaked_task"] };
+
 /// Priorities of a roadmap's row.
 pub(crate) const PRIORITY: Words = Words { what: "priority", name: "Priority", all: &["P0", "P1", "P2"] };
 
@@ -163,6 +167,10 @@ mod tests {
         assert_eq!(
             message(&PIPELINE, quote!("stress")),
             "expected a bare word, found a string; did you mean `Stress`?"
+        );
+        assert_eq!(
+            message(&OBSERVER, quote!(LeakedTasks)),
+            "unknown stock observer `LeakedTasks`; did you mean `leaked_task`?"
         );
         assert_eq!(
             message(&PIPELINE, quote!(Xylophone)),

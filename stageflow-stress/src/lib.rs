@@ -39,4 +39,7 @@ pub use context::TestContext;
 pub use finding::{Finding, FindingStore, FindingType, Findings};
 pub use outcome::{Failure, IntoOutcome, Outcome};
 pub use probe::{Auditable, Evidence, Probe};
-pub use stageflow_stress_macros::{roadmap_test, silent_failure_probe};
+#[doc = include_str!("attributes/roadmap_test.md")]
+pub use stageflow_stress_macros::roadmap_test;
+#[doc = include_str!("attributes/silent_failure_probe.md")]
+pub use stageflow_stress_macros::silent_failure_probe;

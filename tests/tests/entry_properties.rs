@@ -31,7 +31,7 @@ fn plain() {}
     background_panics = "record",
     expect_panic = "boom",
     expect_errors("refused", "reset"),
-    allow(leaked_task, late_effect),
+    allow(leaked_task, background_panic),
     fail_on = Medium
 )]
 #[ignore = "registered, not run"]
@@ -144,7 +144,7 @@ fn every_argument_arrives() {
     assert_eq!(options.background_panics, BackgroundPanics::Record);
     assert_eq!(options.expect_panic, Some("boom"));
     assert_eq!(options.expect_errors, ["refused", "reset"]);
-    assert_eq!(options.allow, ["leaked_task", "late_effect"]);
+    assert_eq!(options.allow, ["leaked_task", "background_panic"]);
     assert_eq!(options.fail_on, Some(Severity::Medium));
 }
 

@@ -42,7 +42,7 @@ fn twice() {}
 #[roadmap_test("DAG-005", seed = 1, name = "x", colour = "red", patterns(PartialState), after = "DAG-*")]
 fn unknown() {}
 
-#[roadmap_test("DAG-005", timeout "3s", timeout =, iterations 3, allow("leaked_task"), 7)]
+#[roadmap_test("DAG-005", timeout "3s", timeout =, iterations 3, allow("leaked_task", leaked_tasks, silence), 7)]
 fn shapes() {}
 
 fn main() {}
