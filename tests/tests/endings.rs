@@ -43,7 +43,7 @@ fn a_panic_that_nobody_sees_is_red_wherever_it_happens() {
         let (ran, findings) = run(function);
         ran.red_with(&format!("a panic that the test did not see: {message}"));
         let title = format!("a panic that the test did not see: {message}");
-        assert_eq!(titles(&findings), [title.clone()], "{function}");
+        assert_eq!(titles(&findings), [title.as_str()], "{function}");
         let finding = &by_title(&findings)[&title];
         assert_eq!(finding["x_stageflow"]["type"], "silent_failure", "{finding:#}");
     }

@@ -5,6 +5,8 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -150,14 +152,14 @@ impl Source {
         let shown = self.shown(settings);
         let text =
             std::fs::read_to_string(settings).map_err(|error| format!("{shown}: cannot be read: {error}"))?;
-        let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
+        let table = DeTable::parse(&text).map_err(|error| {
             let line = error.span().map_or(1, |span| 1 + text[..span.start].matches('\n').count());
             format!("{shown}:{line}: {}", error.message().replace('\n', ", "))
         })?;
-        match table.get("roadmap") {
+        match table.get_ref().get("roadmap").map(Spanned::get_ref) {
             None => Ok(None),
-            Some(toml::Value::String(path)) => {
-                Ok(Some(settings.parent().map_or_else(PathBuf::new, |dir| dir.join(path))))
+            Some(DeValue::String(path)) => {
+                Ok(Some(settings.parent().map_or_else(PathBuf::new, |dir| dir.join(path.as_ref()))))
             }
             Some(other) => Err(format!(
                 "{shown}: `roadmap` must be the path of a Markdown file, found {}",
