@@ -101,6 +101,7 @@ fn a_panic_that_the_body_passes_on_is_one_finding() {
 fn a_skip_is_green_for_the_runner_and_printed_and_no_pass_in_the_folder() {
     let (ran, findings) = run("cannot_run_here");
     ran.green();
+    assert!(ran.text.contains("1 skipped, shown as passed above: cannot_run_here::core_001"), "{}", ran.text);
     let runs = PROJECT.root().join("target-of/cannot_run_here/CORE-001");
     let folder = std::fs::read_dir(runs).unwrap().find_map(|item| {
         let path = item.unwrap().path();

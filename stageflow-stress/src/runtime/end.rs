@@ -16,6 +16,14 @@ use crate::terminal::say;
 /// The tests that began and did not end.
 static UNFINISHED: Mutex<Vec<Arc<Inner>>> = Mutex::new(Vec::new());
 
+/// The tests that said they could not run here. libtest shows them as passed, so the end of the process names them.
+static SKIPPED: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+/// Notes that a test was skipped.
+pub fn skipped(name: &str) {
+    SKIPPED.lock().unwrap_or_else(PoisonError::into_inner).push(name.to_owned());
+}
+
 /// Registers the hook for the end of the process, once.
 pub fn install() {
     static ONCE: Once = Once::new();
@@ -121,6 +129,11 @@ fn fold_all() {
             "stageflow-stress: seed {}; STAGEFLOW_SEED={0} gives every test the same seeds again",
             session.store.seed
         );
+    }
+    if let Ok(skipped) = SKIPPED.try_lock()
+        && !skipped.is_empty()
+    {
+        say!("stageflow-stress: {} skipped, shown as passed above: {}", skipped.len(), skipped.join(", "));
     }
     let unattributed = capture::unattributed_count();
     if unattributed > 0 {

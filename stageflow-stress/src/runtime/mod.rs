@@ -80,6 +80,9 @@ fn run(def: &'static TestDef) -> Result<TestStatus, String> {
     );
     end::ended(inner);
     verdict::print(inner, &verdict);
+    if verdict.status == TestStatus::Skipped {
+        end::skipped(&inner.start.name);
+    }
     inner.run.fold_soon();
     Ok(verdict.status)
 }
