@@ -226,7 +226,7 @@ mod attributes {
 
     #[roadmap_test("DAG-005")]
     #[inline(never)]
-    #[must_use]
+    #[must_use = "an odd attribute on a test"]
     fn attributes_stay() -> Outcome {
         #![allow(unused_variables)]
         let unused = 1;
