@@ -18,6 +18,7 @@ mod journal;
 mod log;
 mod markdown;
 mod outcome;
+mod own_main;
 pub mod prelude;
 pub mod probe;
 mod registry;

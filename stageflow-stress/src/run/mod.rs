@@ -12,6 +12,9 @@ mod write;
 
 pub use write::{FoldError, recover};
 
+pub(crate) use claim::folders_of;
 pub(crate) use files::{create_unique, write_atomically};
+pub(crate) use invocation::Invocation;
 pub(crate) use slug::{file_time, slug};
 pub(crate) use store::{Run, Store};
+pub(crate) use write::write_folder;

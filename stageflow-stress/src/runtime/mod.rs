@@ -3,6 +3,7 @@
 mod end;
 mod execute;
 mod observe;
+mod repeat;
 mod session;
 mod setup;
 mod verdict;
@@ -14,6 +15,7 @@ use std::time::Instant;
 use crate::capture;
 use crate::journal::record::{Record, TestEnd, TestStatus};
 use crate::registry::TestDef;
+pub use repeat::{findings_so_far, repetition, set_repetition, states};
 use session::Session;
 
 /// Lets one test at a time run in this process, so that threads nobody tagged can only be its own.
@@ -24,10 +26,7 @@ static GATE: Mutex<()> = Mutex::new(());
 /// # Panics
 /// If the test is red: that is how libtest learns it. The reasons have been printed by then.
 pub fn libtest(def: &'static TestDef) {
-    let gate = (!def.options.concurrent).then(|| GATE.lock().unwrap_or_else(PoisonError::into_inner));
-    let end = run(def);
-    drop(gate);
-    match end {
+    match own_main(def) {
         Ok(TestStatus::Passed | TestStatus::Skipped) => {}
         Ok(_) => stop("the test is red; see the reasons above".to_owned()),
         Err(message) => {
@@ -35,6 +34,14 @@ pub fn libtest(def: &'static TestDef) {
             stop(message);
         }
     }
+}
+
+/// Runs a test under the gate. `Err` means that it could not even begin.
+pub fn own_main(def: &'static TestDef) -> Result<TestStatus, String> {
+    let gate = (!def.options.concurrent).then(|| GATE.lock().unwrap_or_else(PoisonError::into_inner));
+    let end = run(def);
+    drop(gate);
+    end
 }
 
 /// Fails the test without a second message from the panic hook.

@@ -52,7 +52,7 @@ impl Session {
 
 /// The directory of the crate under test. Archived test binaries run elsewhere than they were built; then the runner's
 /// own variable tells where.
-fn manifest_dir(def: &TestDef) -> PathBuf {
+pub fn manifest_dir(def: &TestDef) -> PathBuf {
     let built = Path::new(def.manifest_dir);
     if built.is_dir() {
         return built.to_owned();
