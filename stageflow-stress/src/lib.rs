@@ -6,6 +6,7 @@
 #[doc(hidden)]
 #[path = "private.rs"]
 pub mod __private;
+mod assertion;
 mod capture;
 pub mod classify;
 pub mod context;

@@ -91,12 +91,15 @@ struct Round<'a> {
     cases: &'a [Case],
 }
 
+/// What has ended: how many, and the red ones with their output.
+type Ended = (Counts, Vec<(String, Option<String>)>);
+
 /// What the threads of a pass share.
 #[derive(Default)]
 struct Shared {
     next: AtomicUsize,
     stop: AtomicBool,
-    ended: Mutex<(Counts, Vec<(String, Option<String>)>)>,
+    ended: Mutex<Ended>,
 }
 
 impl Round<'_> {

@@ -129,6 +129,11 @@ fn close(inner: &Arc<Inner>, finding: Finding, message: &str) {
 
 fn fold_all() {
     let Some(session) = Session::opened() else { return };
+    // What must happen at least once is judged when the last test of the invocation has ended: in every run of it.
+    let judged = session.catalogue.as_ref().is_some_and(|catalogue| catalogue.is_judged());
+    if judged {
+        session.store.fold_all_of_invocation();
+    }
     for run in session.store.open_runs() {
         run.fold_if_dirty();
         if SHOWN.load(Ordering::Relaxed) {
@@ -146,6 +151,10 @@ fn fold_all() {
         && !skipped.is_empty()
     {
         say!("stageflow-stress: {} skipped, shown as passed above: {}", skipped.len(), skipped.join(", "));
+    }
+    let hits = crate::assertion::unattributed_count();
+    if hits > 0 {
+        say!("stageflow-stress: {hits} hits of assertions belonged to no test");
     }
     let unattributed = capture::unattributed_count();
     if unattributed > 0 {

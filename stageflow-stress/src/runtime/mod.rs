@@ -1,5 +1,6 @@
 //! One test from start to verdict: set up, execute, observe, analyse, document.
 
+mod assertions;
 mod end;
 mod execute;
 mod observe;
@@ -67,6 +68,7 @@ fn run(def: &'static TestDef) -> Result<TestStatus, String> {
     };
     let duration = started.elapsed();
     // What happens from here on is ours: it must not look like the body's.
+    let asserted = assertions::judge(inner);
     let outcome = verdict::file_findings(inner, body, refusal);
     observe::observe(inner, session, &outcome);
 
@@ -85,6 +87,7 @@ fn run(def: &'static TestDef) -> Result<TestStatus, String> {
         })),
         true,
     );
+    assertions::ended(inner, session, &asserted);
     end::ended(inner);
     verdict::print(inner, &verdict);
     if verdict.status == TestStatus::Skipped {

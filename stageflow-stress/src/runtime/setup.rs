@@ -71,8 +71,12 @@ pub fn set_up(session: &'static Session, def: &'static TestDef) -> Result<TestCo
     };
     let log = LogFile::start(log_path, log_file, &header(&start, &entry, &run, session))
         .map_err(|error| format!("cannot write the log header of {}: {error}", start.name))?;
-    let active =
-        Arc::new(Active { log, panics: Mutex::new(Vec::new()), body_thread: std::thread::current().id() });
+    let active = Arc::new(Active {
+        log,
+        assertions: Default::default(),
+        panics: Mutex::new(Vec::new()),
+        body_thread: std::thread::current().id(),
+    });
     Ok(TestContext {
         inner: Arc::new(Inner {
             def,
