@@ -28,12 +28,14 @@ const RED: u8 = 101;
 /// ```
 ///
 /// ```
+/// # mod pipeline {
 /// use stageflow_stress::prelude::*;
 ///
 /// #[roadmap_test("DAG-005")]
 /// fn fan_out(cx: &TestContext) {
 ///     cx.check("every output is merged", true);
 /// }
+/// # }
 ///
 /// stageflow_stress::main!();
 /// ```
