@@ -46,6 +46,7 @@
 #[doc(hidden)]
 #[path = "private.rs"]
 pub mod __private;
+mod assertion;
 mod capture;
 pub mod classify;
 pub mod context;
@@ -58,6 +59,7 @@ mod journal;
 mod log;
 mod markdown;
 mod outcome;
+mod own_main;
 pub mod prelude;
 pub mod probe;
 mod registry;

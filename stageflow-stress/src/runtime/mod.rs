@@ -1,8 +1,10 @@
 //! One test from start to verdict: set up, execute, observe, analyse, document.
 
+mod assertions;
 mod end;
 mod execute;
 mod observe;
+mod repeat;
 mod session;
 mod setup;
 mod verdict;
@@ -14,6 +16,7 @@ use std::time::Instant;
 use crate::capture;
 use crate::journal::record::{Record, TestEnd, TestStatus};
 use crate::registry::TestDef;
+pub use repeat::{findings_so_far, repetition, set_repetition, states};
 use session::Session;
 
 /// Lets one test at a time run in this process, so that threads nobody tagged can only be its own.
@@ -24,10 +27,7 @@ static GATE: Mutex<()> = Mutex::new(());
 /// # Panics
 /// If the test is red: that is how libtest learns it. The reasons have been printed by then.
 pub fn libtest(def: &'static TestDef) {
-    let gate = (!def.options.concurrent).then(|| GATE.lock().unwrap_or_else(PoisonError::into_inner));
-    let end = run(def);
-    drop(gate);
-    match end {
+    match own_main(def) {
         Ok(TestStatus::Passed | TestStatus::Skipped) => {}
         Ok(_) => stop("the test is red; see the reasons above".to_owned()),
         Err(message) => {
@@ -35,6 +35,14 @@ pub fn libtest(def: &'static TestDef) {
             stop(message);
         }
     }
+}
+
+/// Runs a test under the gate. `Err` means that it could not even begin.
+pub fn own_main(def: &'static TestDef) -> Result<TestStatus, String> {
+    let gate = (!def.options.concurrent).then(|| GATE.lock().unwrap_or_else(PoisonError::into_inner));
+    let end = run(def);
+    drop(gate);
+    end
 }
 
 /// Fails the test without a second message from the panic hook.
@@ -60,6 +68,7 @@ fn run(def: &'static TestDef) -> Result<TestStatus, String> {
     };
     let duration = started.elapsed();
     // What happens from here on is ours: it must not look like the body's.
+    let asserted = assertions::judge(inner);
     let outcome = verdict::file_findings(inner, body, refusal);
     observe::observe(inner, session, &outcome);
 
@@ -78,6 +87,7 @@ fn run(def: &'static TestDef) -> Result<TestStatus, String> {
         })),
         true,
     );
+    assertions::ended(inner, session, &asserted);
     end::ended(inner);
     verdict::print(inner, &verdict);
     if verdict.status == TestStatus::Skipped {
