@@ -4,7 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::record::{Envelope, Record};
 use super::{FORMAT, line, timestamp};
@@ -37,6 +37,26 @@ impl Journal {
             opened: Instant::now(),
             opened_at: SystemTime::now(),
             state: Mutex::new(State { file, seq: 0, lost: 0, why: None }),
+        })
+    }
+
+    /// Continues a journal whose process has ended. A line that its end tore is closed and stays unreadable.
+    pub fn resume(path: &Path) -> io::Result<Journal> {
+        let bytes = std::fs::read(path)?;
+        let read = super::reader::parse(&bytes);
+        let mut file = OpenOptions::new().append(true).open(path)?;
+        if bytes.last().is_some_and(|last| *last != b'\n') {
+            file.write_all(b"\n")?;
+        }
+        let last = read.records.last();
+        let numbered = read.records.iter().map(|envelope| envelope.seq + 1).max().unwrap_or(0);
+        // The clock of the journal goes on from its last record.
+        let passed = Duration::from_nanos(last.map_or(0, |envelope| envelope.t));
+        Ok(Journal {
+            path: path.to_owned(),
+            opened: Instant::now().checked_sub(passed).unwrap_or_else(Instant::now),
+            opened_at: SystemTime::now() - passed,
+            state: Mutex::new(State { file, seq: numbered + read.unreadable, lost: 0, why: None }),
         })
     }
 

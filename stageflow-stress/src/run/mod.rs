@@ -4,6 +4,7 @@ mod claim;
 mod environment;
 mod files;
 mod fold;
+mod handover;
 mod invocation;
 mod slug;
 pub(crate) mod state;
@@ -13,5 +14,6 @@ mod write;
 pub use write::{FoldError, recover};
 
 pub(crate) use files::{create_unique, write_atomically};
+pub(crate) use handover::Handover;
 pub(crate) use slug::{file_time, slug};
 pub(crate) use store::{Run, Store};
