@@ -6,6 +6,8 @@ mod files;
 mod fold;
 mod handover;
 mod invocation;
+#[cfg(test)]
+mod replay_tests;
 mod slug;
 pub(crate) mod state;
 mod store;
