@@ -48,6 +48,7 @@ pub(crate) fn empty() -> RunState {
                 ..Environment::default()
             },
             known: None,
+            citations: Vec::new(),
             settings: Vec::new(),
             ci: BTreeMap::new(),
         },

@@ -194,15 +194,21 @@ pub fn summary_of(facts: &Facts<'_>) -> String {
         .collect();
     let list =
         |items: &[String]| if items.is_empty() { String::new() } else { format!(" ({})", items.join(", ")) };
+    let silent = facts.findings_of(FindingType::SilentFailure);
+    let probes = state.tests.iter().filter(|test| test.start.kind == "silent_failure_probe").count();
+    // A zero that nobody looked for is not a result.
+    let silent = match (silent, probes) {
+        (0, 0) => "no silent failure among them, and no probe looked for any".to_owned(),
+        (n, _) => format!("{} among them", count(n, "silent failure", "silent failures")),
+    };
     format!(
-        "{}{}, {} of which {} failed, {}{}, {} among them. Verdict: {}, because {}.",
+        "{}{}, {} of which {} failed, {}{}, {silent}. Verdict: {}, because {}.",
         count(state.tests.len(), "test", "tests"),
         list(&statuses),
         count(facts.checks_passed + facts.checks_failed, "check", "checks"),
         facts.checks_failed,
         count(state.findings.len(), "finding", "findings"),
         list(&severities),
-        count(facts.findings_of(FindingType::SilentFailure), "silent failure", "silent failures"),
         facts.verdict.word,
         facts.verdict.rule
     )

@@ -105,6 +105,7 @@ pub fn claim(
             environment: shared.environment.clone(),
             known: Some(settings.known.clone()),
             settings: settings.facts.clone(),
+            citations: settings.citations.clone(),
             ci: environment::ci_labels(),
         };
         fs::create_dir_all(dir.join(".stageflow/journal"))?;

@@ -41,6 +41,9 @@ pub struct RunInfo {
     pub known: Option<PathBuf>,
     /// What `stageflow.toml` says about the setting of the tests (industry, persona, …), in its order.
     pub settings: Vec<ContextFact>,
+    /// The sources that `stageflow.toml` names.
+    #[serde(default)]
+    pub citations: Vec<Citation>,
     /// Labels of the continuous-integration system, where it set them.
     #[serde(default)]
     pub ci: BTreeMap<String, String>,
@@ -190,6 +193,13 @@ pub struct StoredFinding {
     pub updated_at: String,
     /// What the committed file of known findings says of it; absent for an unknown finding.
     pub known: Option<KnownAs>,
+}
+
+impl RunState {
+    /// The sources that the settings name, then those of the tests.
+    pub fn citations(&self) -> impl Iterator<Item = &Citation> {
+        self.info.citations.iter().chain(self.tests.iter().flat_map(|test| &test.citations))
+    }
 }
 
 impl StoredFinding {

@@ -156,7 +156,7 @@ fn appendices(doc: &mut Doc, facts: &Facts<'_>) {
         ("results/metrics/values.json", state.tests.iter().any(|test| !test.metrics.is_empty())),
         ("research/hypotheses.md", state.tests.iter().any(|test| !test.hypotheses.is_empty())),
         ("research/notes.md", state.tests.iter().any(|test| !test.notes.is_empty())),
-        ("research/citations.json", state.tests.iter().any(|test| !test.citations.is_empty())),
+        ("research/citations.json", state.citations().next().is_some()),
         ("dx_evaluation/friction_points.md", dx::friction_points(state).is_some()),
         ("dx_evaluation/suggestions.md", dx::suggestions(state).is_some()),
     ] {

@@ -41,6 +41,7 @@ pub fn empty() -> RunState {
                 ..Environment::default()
             },
             known: None,
+            citations: Vec::new(),
             settings: Vec::new(),
             ci: BTreeMap::new(),
         },
