@@ -16,7 +16,7 @@ mod verdict;
 mod tests;
 
 #[cfg(test)]
-pub use tests::fixture::test as fixture_test;
+pub use tests::fixture::{empty as fixture_run, test as fixture_test};
 
 use serde_json::Value;
 

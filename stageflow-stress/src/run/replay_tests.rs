@@ -5,8 +5,8 @@ use std::fs;
 use std::path::Path;
 
 use super::fold::read_state;
-use super::state::{EntryInfo, RunInfo, RunState};
-use crate::classify::{Priority, Risk, Severity};
+use super::state::RunState;
+use crate::classify::Severity;
 use crate::finding::{Finding, fingerprint};
 use crate::journal::Journal;
 use crate::journal::record::{
@@ -15,30 +15,7 @@ use crate::journal::record::{
 
 fn folder(dir: &Path) -> std::path::PathBuf {
     fs::create_dir_all(dir.join(".stageflow/journal")).unwrap();
-    let info = RunInfo {
-        format: 1,
-        run_id: "run-2026-01-14-001".to_owned(),
-        uuid: "1".to_owned(),
-        entry: EntryInfo {
-            id: "DAG-005".to_owned(),
-            title: "Fan-out".to_owned(),
-            tier: "1".to_owned(),
-            section: "1".to_owned(),
-            priority: Priority::P0,
-            risk: Risk::High,
-            phase: 1,
-            target: None,
-        },
-        started_at: "2026-01-14T09:00:00Z".to_owned(),
-        invocation: "replay".to_owned(),
-        seed: 7,
-        git_commit: None,
-        git_dirty: None,
-        environment: super::state::Environment::default(),
-        known: None,
-        settings: Vec::new(),
-        ci: std::collections::BTreeMap::new(),
-    };
+    let info = crate::report::fixture_run().info;
     fs::write(dir.join(".stageflow/run.json"), serde_json::to_vec(&info).unwrap()).unwrap();
     dir.join(".stageflow/journal/host-1-a.jsonl")
 }
