@@ -18,6 +18,7 @@ fn runs(name: &str) -> PathBuf {
 fn run(function: &str) -> (Ran, Value, PathBuf) {
     let runs = runs(function);
     let ran = PROJECT.one(function, &[("STAGEFLOW_RUNS_DIR", runs.to_str().unwrap())]);
+    assert!(ran.text.contains("running 1 test"), "{}", ran.text);
     let folder = only_run(&runs);
     (ran, json(&folder.join("findings.json")), folder)
 }
@@ -97,7 +98,6 @@ fn every_end_that_the_child_could_not_record_is_told_apart() {
             "has overflowed its stack",
         ),
         ("takes_all_memory", "isolate.memory", "the isolated test ran out of memory", "memory allocation of"),
-        ("hangs", "isolate.deadline", "the isolated test did not end within its time", "\"signal\":9"),
     ] {
         let (ran, findings, folder) = run(function);
         ran.red_with(title);
@@ -119,6 +119,52 @@ fn every_end_that_the_child_could_not_record_is_told_apart() {
         let log = std::fs::read_to_string(log).unwrap();
         assert!(log.contains(title), "{function}: the ending is in the log:\n{log}");
     }
+}
+
+#[test]
+fn what_the_child_started_ends_with_it() {
+    let (ran, findings, folder) = run("hangs");
+    let title = "the isolated test did not end within its time";
+    ran.red_with(title);
+    assert_eq!(titles(&findings), [title]);
+    assert!(by_title(&findings)[title].to_string().contains("\"signal\":9"), "{findings:#}");
+    let text = journals(&folder);
+    assert!(text.contains(r#""rule":"isolate.deadline""#), "{text}");
+    assert_eq!(stageflow_stress::run::recover(&folder).unwrap(), 1, "one test");
+    let sleeper = text.split(r#""name":"sleeper","value":"#).nth(1).unwrap().split('.').next().unwrap();
+    wait_for("the end of what the child started", || parent_of(sleeper).is_none().then_some(()));
+}
+
+#[test]
+fn limits_are_what_the_attribute_says() {
+    let large = runs("has_a_large_stack");
+    // A runner with one test thread runs its tests on the main thread: the child must not.
+    PROJECT
+        .one(
+            "has_a_large_stack",
+            &[("STAGEFLOW_RUNS_DIR", large.to_str().unwrap()), ("RUST_TEST_THREADS", "1")],
+        )
+        .green();
+    let (ran, findings, _) = run("has_hardly_anything");
+    ran.green();
+    assert_eq!(titles(&findings), ["more room"]);
+}
+
+#[test]
+fn a_child_that_cannot_begin_is_a_red_test_all_the_same() {
+    let (ran, findings, folder) = run("cannot_even_start");
+    ran.red_with("the isolated process exited inside the test");
+    assert!(findings.to_string().contains("Too many open files"), "the child says why: {findings:#}");
+    assert_eq!(findings["findings"].as_array().unwrap().len(), 1, "{findings:#}");
+    assert_eq!(stageflow_stress::run::recover(&folder).unwrap(), 1, "one test");
+    assert!(!journals(&folder).contains("never reached"));
+}
+
+#[test]
+fn the_determinism_check_works_in_the_child() {
+    let (ran, findings, _) = run("runs_twice_alone");
+    ran.green();
+    assert_eq!(titles(&findings), ["seed not replayable"]);
 }
 
 #[test]
