@@ -56,6 +56,7 @@ pub mod fault;
 pub mod finding;
 mod golden;
 mod journal;
+pub mod limits;
 mod log;
 mod markdown;
 mod outcome;

@@ -35,7 +35,10 @@ fn an_edit_of_the_file_is_noticed() {
     project.write("docs/ROADMAP.md", &ROADMAP.replace("SHOP-001", "SHOP-002"));
     let output = project.cargo(&["test", "--no-run"]).output().unwrap();
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(!output.status.success() && text.contains("SHOP-001") && text.contains("did you mean `SHOP-002`"), "{text}");
+    assert!(
+        !output.status.success() && text.contains("SHOP-001") && text.contains("did you mean `SHOP-002`"),
+        "{text}"
+    );
 
     project.write("docs/ROADMAP.md", &ROADMAP.replace("charged twice", "charged three times"));
     project.one("charges", &[]).green();

@@ -43,6 +43,8 @@ pub(crate) struct Collected {
     pub(crate) goldens: Vec<(String, GoldenOutcome)>,
     pub(crate) metrics: Vec<Metric>,
     pub(crate) findings: Vec<FindingRecord>,
+    /// Log fields that the determinism check leaves out.
+    pub(crate) volatile: Vec<String>,
 }
 
 impl Inner {

@@ -5,7 +5,10 @@ mod claim;
 mod environment;
 mod files;
 mod fold;
+mod handover;
 mod invocation;
+#[cfg(test)]
+mod replay_tests;
 mod slug;
 pub(crate) mod state;
 mod store;
@@ -16,6 +19,7 @@ pub use write::{FoldError, recover};
 pub(crate) use catalogue::{Catalogue, Catalogued, PlaceState, Registered, test_key};
 pub(crate) use claim::folders_of;
 pub(crate) use files::{create_unique, write_atomically};
+pub(crate) use handover::Handover;
 pub(crate) use invocation::Invocation;
 pub(crate) use slug::{file_time, slug};
 pub(crate) use store::{Run, Store};

@@ -120,6 +120,9 @@ fn runtime(cx: &TestContext) -> std::io::Result<Runtime> {
         .enable_all()
         .thread_name("stageflow-worker")
         .on_thread_start(move || capture::tag_thread(&active));
+    if let Some(stack) = options.isolate.and_then(|limits| limits.stack) {
+        builder.thread_stack_size(usize::try_from(stack).unwrap_or(usize::MAX));
+    }
     if options.start_paused {
         builder.start_paused(true);
     }

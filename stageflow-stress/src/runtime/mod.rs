@@ -1,8 +1,10 @@
 //! One test from start to verdict: set up, execute, observe, analyse, document.
 
 mod assertions;
+mod determinism;
 mod end;
 mod execute;
+mod isolate;
 mod observe;
 mod repeat;
 mod session;
@@ -10,14 +12,17 @@ mod setup;
 mod verdict;
 mod watchdog;
 
-use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use crate::capture;
+use crate::context::Inner;
 use crate::journal::record::{Record, TestEnd, TestStatus};
-use crate::registry::TestDef;
+use crate::registry::{Determinism, TestDef};
+use crate::sys;
 pub use repeat::{findings_so_far, repetition, set_repetition, states};
 use session::Session;
+use verdict::BodyOutcome;
 
 /// Lets one test at a time run in this process, so that threads nobody tagged can only be its own.
 static GATE: Mutex<()> = Mutex::new(());
@@ -52,6 +57,14 @@ fn stop(message: String) -> ! {
 
 /// Runs a test. `Err` means that it could not even begin: the settings or the store cannot be used.
 fn run(def: &'static TestDef) -> Result<TestStatus, String> {
+    if let Some(limits) = &def.options.isolate
+        && sys::CHILDREN_CAN_BE_CONFINED
+    {
+        match isolate::place(def, limits)? {
+            isolate::Place::Here => {}
+            isolate::Place::Child => return isolate::run(def, limits),
+        }
+    }
     let session = Session::get(def)?;
     let cx = setup::set_up(session, def)?;
     let inner = &cx.inner;
@@ -60,21 +73,33 @@ fn run(def: &'static TestDef) -> Result<TestStatus, String> {
     capture::register(&inner.active);
     let tagged = capture::enter(&inner.active);
 
-    let started = Instant::now();
-    let refusal = setup::refusal(def);
-    let body = match &refusal {
-        Some(_) => None,
-        None => Some(execute::execute(&cx)),
+    // What happens after the body is ours: it must not look like the body's.
+    let (outcome, duration) = match setup::refusal(def) {
+        Some(refusal) => (verdict::file_findings(inner, None, Some(refusal)), Duration::ZERO),
+        None if def.options.determinism == Determinism::Twice => determinism::twice(&cx),
+        None => {
+            let started = Instant::now();
+            let body = execute::execute(&cx);
+            let duration = started.elapsed();
+            (verdict::file_findings(inner, Some(body), None), duration)
+        }
     };
-    let duration = started.elapsed();
-    // What happens from here on is ours: it must not look like the body's.
-    let asserted = assertions::judge(inner);
-    let outcome = verdict::file_findings(inner, body, refusal);
-    observe::observe(inner, session, &outcome);
-
-    let verdict = verdict::decide(inner, session, &outcome);
+    let status = finish(inner, session, &outcome, duration);
     drop(tagged);
     capture::unregister(&inner.active);
+    Ok(status)
+}
+
+/// Judges a test whose body is over, and records its end.
+fn finish(
+    inner: &Arc<Inner>,
+    session: &'static Session,
+    outcome: &BodyOutcome,
+    duration: Duration,
+) -> TestStatus {
+    let asserted = assertions::judge(inner);
+    observe::observe(inner, session, outcome);
+    let verdict = verdict::decide(inner, session, outcome);
     let log = inner.active.log.summary(session.partial());
     inner.run.journal.append(
         Some(inner.start.number),
@@ -94,5 +119,5 @@ fn run(def: &'static TestDef) -> Result<TestStatus, String> {
         end::skipped(&inner.start.name);
     }
     inner.run.fold_soon();
-    Ok(verdict.status)
+    verdict.status
 }

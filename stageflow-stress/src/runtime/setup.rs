@@ -10,16 +10,15 @@ use crate::capture::{Active, LogFile};
 use crate::context::{Collected, Inner, TestContext};
 use crate::journal::record::TestStart;
 use crate::log::format::Header;
-use crate::registry::{Determinism, TestDef, TestKind};
+use crate::registry::{TestDef, TestKind};
 use crate::roadmap::Entry;
 use crate::run::{Run, create_unique, file_time, slug, state::EntryInfo};
+use crate::sys;
 
 /// Prepares everything that a test needs before its body runs.
 pub fn set_up(session: &'static Session, def: &'static TestDef) -> Result<TestContext, String> {
     let entry = resolve(def)?;
-    let run = session.store.run(&entry_info(&entry)).map_err(|error| {
-        format!("cannot open a run folder for {} below {}: {error}", entry.id, session.store.runs.display())
-    })?;
+    let run = open_run(session, def)?;
     let name = def.name();
     let seed = def.options.seed.unwrap_or_else(|| session.store.test_seed(def.package, &name));
     let attempt = number_from("NEXTEST_ATTEMPT").unwrap_or(1);
@@ -93,25 +92,27 @@ pub fn set_up(session: &'static Session, def: &'static TestDef) -> Result<TestCo
     })
 }
 
-/// Why this version refuses to run the test, if it does: an argument that it knows and cannot honour yet.
-pub fn refusal(def: &TestDef) -> Option<String> {
-    let version = env!("CARGO_PKG_VERSION");
-    let refused = |what: &str| {
-        Some(format!(
-            "`{what}` is not available in stageflow-stress {version}; the test is refused rather than run without it: \
-             remove the argument to run it"
-        ))
-    };
-    if def.options.isolate.is_some() {
-        return refused("isolate");
-    }
-    if def.options.determinism == Determinism::Twice {
-        return refused("determinism = \"twice\"");
-    }
-    None
+/// The run folder of the test's entry.
+pub fn open_run(session: &Session, def: &TestDef) -> Result<Arc<Run>, String> {
+    let entry = resolve(def)?;
+    session.store.run(&entry_info(&entry)).map_err(|error| {
+        format!("cannot open a run folder for {} below {}: {error}", entry.id, session.store.runs.display())
+    })
 }
 
-fn resolve(def: &TestDef) -> Result<Entry, String> {
+/// Why the test is refused, if it is: an argument that cannot be honoured here.
+pub fn refusal(def: &TestDef) -> Option<String> {
+    (def.options.isolate.is_some() && !sys::CHILDREN_CAN_BE_CONFINED).then(|| {
+        format!(
+            "`isolate` is not available here, on {}; the test is refused rather than run without it: remove the argument, \
+             or run the test on Linux",
+            std::env::consts::OS
+        )
+    })
+}
+
+/// The entry of the test.
+pub fn resolve(def: &TestDef) -> Result<Entry, String> {
     def.entry().copied().ok_or_else(|| {
         format!("the entry of {} is not in the roadmap that this library was built with", def.name())
     })
