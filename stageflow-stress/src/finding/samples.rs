@@ -111,6 +111,7 @@ pub(crate) fn test(name: &str, status: TestStatus) -> TestState {
         panics: Vec::new(),
         observers: Vec::new(),
         findings: Vec::new(),
+        late: 0,
     }
 }
 

@@ -1,7 +1,11 @@
 //! One test from start to verdict: set up, execute, observe, analyse, document.
 
+mod capture_check;
 mod end;
 mod execute;
+mod frames;
+mod hang;
+mod leftovers;
 mod observe;
 mod session;
 mod setup;
@@ -52,6 +56,7 @@ fn run(def: &'static TestDef) -> Result<TestStatus, String> {
     capture::register(&inner.active);
     let tagged = capture::enter(&inner.active);
 
+    let mark = leftovers::Mark::set(inner);
     let started = Instant::now();
     let refusal = setup::refusal(def);
     let body = match &refusal {
@@ -59,8 +64,11 @@ fn run(def: &'static TestDef) -> Result<TestStatus, String> {
         None => Some(execute::execute(&cx)),
     };
     let duration = started.elapsed();
+    let leftovers = mark.settle(inner);
     // What happens from here on is ours: it must not look like the body's.
     let outcome = verdict::file_findings(inner, body, refusal);
+    leftovers.file(inner);
+    capture_check::check(inner, session);
     observe::observe(inner, session, &outcome);
 
     let verdict = verdict::decide(inner, session, &outcome);

@@ -116,6 +116,7 @@ pub fn test(name: &str, status: TestStatus) -> TestState {
         panics: Vec::new(),
         observers: Vec::new(),
         findings: Vec::new(),
+        late: 0,
     }
 }
 
