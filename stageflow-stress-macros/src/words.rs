@@ -70,8 +70,18 @@ pub(crate) const PATTERN: Words = Words {
 };
 
 /// The stock observers that can be waived. A waiver of another would be silent.
-pub(crate) const OBSERVER: Words =
-    Words { what: "stock observer", name: "allow", all: &["background_panic", "leaked_task"] };
+pub(crate) const OBSERVER: Words = Words {
+    what: "stock observer",
+    name: "allow",
+    all: &[
+        "background_panic",
+        "late_effect",
+        "leaked_task",
+        "leaked_thread",
+        "panic_hook_replaced",
+        "partial_capture",
+    ],
+};
 
 /// Priorities of a roadmap's row.
 pub(crate) const PRIORITY: Words = Words { what: "priority", name: "Priority", all: &["P0", "P1", "P2"] };

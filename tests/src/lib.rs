@@ -27,6 +27,11 @@ static BUILD: Mutex<()> = Mutex::new(());
 impl Project {
     /// A crate called `name` with the given files, such as `("tests/it.rs", "…")`. An empty `src/lib.rs` is added.
     pub fn new(name: &str, files: &[(&str, &str)]) -> Project {
+        Project::with_dependencies(name, "", files)
+    }
+
+    /// The same, with lines for `[dev-dependencies]`.
+    pub fn with_dependencies(name: &str, dependencies: &str, files: &[(&str, &str)]) -> Project {
         // Below the target directory, so that `cargo clean` takes away what a test that was ended left behind.
         let parent = target_directory().join("projects");
         fs::create_dir_all(&parent).expect("a directory");
@@ -34,7 +39,7 @@ impl Project {
         let root = directory.path();
         let manifest = format!(
             "[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n[workspace]\n\n[dev-dependencies]\n\
-             stageflow-stress = {{ path = {:?} }}\nserde_json = \"1\"\ntracing = \"0.1\"\n\n[profile.dev]\ndebug = \"line-tables-only\"\n",
+             stageflow-stress = {{ path = {:?} }}\nserde_json = \"1\"\ntracing = \"0.1\"\n{dependencies}\n\n[profile.dev]\ndebug = \"line-tables-only\"\n",
             repository().join("stageflow-stress")
         );
         write(&root.join("Cargo.toml"), &manifest);

@@ -155,8 +155,12 @@ fn an_announced_panic_must_happen_as_announced() {
 #[test]
 fn a_task_left_behind_is_a_finding() {
     let (ran, findings) = run("leaves_a_task_behind");
+    ran.red_with("high: tasks outlive the test");
+    assert_eq!(titles(&findings), ["tasks outlive the test"]);
+    let (ran, findings) = run("may_leave_a_task_behind");
     ran.green();
     assert_eq!(titles(&findings), ["tasks outlive the test"]);
+    assert_eq!(findings["findings"][0]["severity"], "info", "a waiver stays visible");
 }
 
 #[test]

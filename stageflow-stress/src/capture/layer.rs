@@ -17,14 +17,15 @@ use crate::log::format::{Level as LogLevel, Route};
 
 static JOINED: AtomicBool = AtomicBool::new(false);
 
-/// Whether a layer has seen anything: ours, or one that the user's own subscriber carries.
+/// Whether a subscriber of the user's carries our layer.
 pub fn is_joined() -> bool {
     JOINED.load(Ordering::Relaxed)
 }
 
 /// Installs our subscriber as the global one. Returns why it could not, if so.
 pub fn install() -> Option<String> {
-    match tracing::subscriber::set_global_default(tracing_subscriber::registry().with(StageflowLayer::new())) {
+    let layer = StageflowLayer { joins: false };
+    match tracing::subscriber::set_global_default(tracing_subscriber::registry().with(layer)) {
         Ok(()) => None,
         Err(_) => Some(
             "another global tracing subscriber was installed before the first test; add `stageflow_stress::layer()` to it"
@@ -43,19 +44,14 @@ pub fn install() -> Option<String> {
 /// ```
 #[must_use]
 pub fn layer() -> StageflowLayer {
-    StageflowLayer::new()
+    StageflowLayer { joins: true }
 }
 
 /// Writes events into the log of the test that they belong to. Made by [`layer`].
 #[derive(Debug)]
 pub struct StageflowLayer {
-    _private: (),
-}
-
-impl StageflowLayer {
-    fn new() -> Self {
-        StageflowLayer { _private: () }
-    }
+    /// Whether it is part of the user's subscriber.
+    joins: bool,
 }
 
 /// The test that was current when a span was opened, kept with the span.
@@ -66,7 +62,10 @@ struct SpanText(String);
 
 impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for StageflowLayer {
     fn on_register_dispatch(&self, _: &tracing::Dispatch) {
-        JOINED.store(true, Ordering::Relaxed);
+        // Our own subscriber is told so even where it is not accepted as the global one.
+        if self.joins {
+            JOINED.store(true, Ordering::Relaxed);
+        }
     }
 
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
@@ -86,9 +85,22 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for StageflowLayer {
             Some((test, Route::Thread)) => Some(test),
             _ => None,
         }) {
+            test.spans.opened(id.into_u64(), &text);
             extensions.insert(SpanTest(test));
         }
         extensions.insert(SpanText(text));
+    }
+
+    fn on_enter(&self, id: &Id, context: Context<'_, S>) {
+        with_test(id, &context, |test| test.spans.entered(id.into_u64()));
+    }
+
+    fn on_exit(&self, id: &Id, context: Context<'_, S>) {
+        with_test(id, &context, |test| test.spans.left(id.into_u64()));
+    }
+
+    fn on_close(&self, id: Id, context: Context<'_, S>) {
+        with_test(&id, &context, |test| test.spans.closed(id.into_u64()));
     }
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
@@ -125,6 +137,19 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for StageflowLayer {
             Some((test, route)) => test.log.write(&LogEvent { route, ..log_event }),
             None => unattributed(&log_event),
         }
+    }
+}
+
+/// Tells the test of a span, if it has one.
+fn with_test<S: Subscriber + for<'a> LookupSpan<'a>>(
+    id: &Id,
+    context: &Context<'_, S>,
+    tell: impl FnOnce(&Active),
+) {
+    if let Some(span) = context.span(id)
+        && let Some(test) = span.extensions().get::<SpanTest>()
+    {
+        tell(&test.0);
     }
 }
 

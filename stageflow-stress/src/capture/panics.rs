@@ -36,25 +36,51 @@ pub struct CaughtPanic {
 thread_local! {
     static QUIET: Cell<bool> = const { Cell::new(false) };
     static INSIDE: Cell<bool> = const { Cell::new(false) };
+    static ANSWERED: Cell<bool> = const { Cell::new(false) };
 }
+
+/// What [`hook_is_ours`] panics with.
+struct Question;
 
 /// Installs the hook in front of the one that is there, once.
 pub fn install() {
     static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        let previous = panic::take_hook();
-        panic::set_hook(Box::new(move |info| {
-            if QUIET.try_with(Cell::get).unwrap_or(false) {
-                return;
-            }
-            // A panic within this hook must not come back here.
-            if !INSIDE.try_with(|inside| inside.replace(true)).unwrap_or(true) {
-                catch(info);
-                let _ = INSIDE.try_with(|inside| inside.set(false));
-            }
-            previous(info);
-        }));
-    });
+    ONCE.call_once(reinstall);
+}
+
+/// Installs the hook in front of the one that is there.
+pub fn reinstall() {
+    let previous = panic::take_hook();
+    panic::set_hook(Box::new(move |info| {
+        if info.payload().is::<Question>() {
+            let _ = ANSWERED.try_with(|answered| answered.set(true));
+            return;
+        }
+        if QUIET.try_with(Cell::get).unwrap_or(false) {
+            return;
+        }
+        // A panic within this hook must not come back here, nor one that the hook below hands to an older copy of ours.
+        let first = !INSIDE.try_with(|inside| inside.replace(true)).unwrap_or(true);
+        if first {
+            catch(info);
+        }
+        previous(info);
+        if first {
+            let _ = INSIDE.try_with(|inside| inside.set(false));
+        }
+    }));
+}
+
+/// Whether a panic still reaches our hook: another one may have replaced it, and may or may not call ours.
+///
+/// The question is a panic of its own. Taking the hook away to look at it would lose what another thread says meanwhile.
+pub fn hook_is_ours() -> bool {
+    if cfg!(panic = "abort") {
+        return true;
+    }
+    ANSWERED.with(|answered| answered.set(false));
+    let _ = panic::catch_unwind(|| panic::panic_any(Question));
+    ANSWERED.with(Cell::get)
 }
 
 fn catch(info: &PanicHookInfo<'_>) {

@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use super::logfile::LogFile;
 use super::panics::CaughtPanic;
+use super::spans::OpenSpans;
 use crate::log::format::Route;
 
 /// A test that is running, as far as capture needs to know it.
@@ -18,6 +19,21 @@ pub struct Active {
     pub panics: std::sync::Mutex<Vec<CaughtPanic>>,
     /// The thread that runs the body.
     pub body_thread: std::thread::ThreadId,
+    /// Its open spans, where it has a deadline.
+    pub spans: OpenSpans,
+}
+
+impl Active {
+    /// A test that is about to run on this thread.
+    pub fn new(log: LogFile) -> Self {
+        Active {
+            log,
+            assertions: crate::assertion::Counts::default(),
+            panics: std::sync::Mutex::default(),
+            body_thread: std::thread::current().id(),
+            spans: OpenSpans::default(),
+        }
+    }
 }
 
 static ACTIVE: RwLock<Vec<Arc<Active>>> = RwLock::new(Vec::new());

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::Background;
 use crate::capture::Active;
 use crate::classify::Severity;
 use crate::finding::{Finding, KnownFindings, fingerprint};
@@ -26,6 +27,7 @@ pub(crate) struct Inner {
     pub(crate) root: std::path::PathBuf,
     pub(crate) collected: Mutex<Collected>,
     pub(crate) iteration: AtomicU32,
+    pub(crate) background: Background,
 }
 
 /// How many findings the tests of this process have filed.
@@ -51,6 +53,14 @@ impl Inner {
     /// Appends a record of this test.
     pub(crate) fn record(&self, record: Record) {
         self.run.journal.append(Some(self.start.number), record, false);
+        self.note_late();
+    }
+
+    /// A record that comes after the verdict must still reach the run folder.
+    fn note_late(&self) {
+        if self.background.is_closed() {
+            self.run.mark_dirty();
+        }
     }
 
     pub(crate) fn collected(&self) -> MutexGuard<'_, Collected> {
@@ -112,6 +122,7 @@ impl Inner {
         let known = self.known.lookup(&print);
         let record = FindingRecord { fingerprint: print.clone(), source: source.to_owned(), known, finding };
         self.run.journal.append(Some(self.start.number), Record::Finding(Box::new(record.clone())), true);
+        self.note_late();
         self.collected().findings.push(record);
         FILED.fetch_add(1, Ordering::Relaxed);
         print

@@ -3,11 +3,13 @@
 //! Everything that a [`TestContext`] takes is recorded at once and survives the process. It works from the body, from
 //! spawned tasks and from threads: [`TestContext::handle`] gives a clone that can be moved there.
 
+mod background;
 mod checks;
 #[cfg(feature = "worker")]
 mod child;
 mod inner;
 mod notes;
+mod suspend;
 mod work;
 
 pub use crate::journal::record::{
@@ -16,7 +18,9 @@ pub use crate::journal::record::{
 pub use notes::SaveError;
 pub use work::JoinHandle;
 
+pub(crate) use background::{Background, Diagnosis};
 pub(crate) use inner::{Collected, Inner, findings_filed};
+pub(crate) use suspend::{Followed, FutureState};
 
 use std::ops::Deref;
 use std::path::Path;

@@ -1,7 +1,11 @@
 //! Ledgers of side effects: what happened, in which order, when.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
+
+use crate::classify::Severity;
+use crate::context;
+use crate::finding::{Finding, FindingType};
 
 /// A clonable ledger that a stage, a stub or a store writes its side effects to.
 ///
@@ -23,6 +27,8 @@ struct Inner {
     name: String,
     started: Instant,
     entries: Mutex<Vec<RecordedEffect>>,
+    /// The test that the ledger belongs to, if it does. It must not keep the test alive.
+    test: Option<Weak<context::Inner>>,
 }
 
 /// One side effect.
@@ -39,11 +45,21 @@ impl Effects {
     /// An empty ledger.
     #[must_use]
     pub fn new(name: &str) -> Self {
+        Effects::made(name, None)
+    }
+
+    /// An empty ledger of a test.
+    pub(crate) fn watched(name: &str, test: &Arc<context::Inner>) -> Self {
+        Effects::made(name, Some(Arc::downgrade(test)))
+    }
+
+    fn made(name: &str, test: Option<Weak<context::Inner>>) -> Self {
         Effects {
             inner: Arc::new(Inner {
                 name: name.to_owned(),
                 started: Instant::now(),
                 entries: Mutex::new(Vec::new()),
+                test,
             }),
         }
     }
@@ -58,6 +74,45 @@ impl Effects {
     pub fn record(&self, key: impl Into<String>) {
         let effect = RecordedEffect { key: key.into(), at: self.inner.started.elapsed() };
         self.inner.entries.lock().unwrap_or_else(PoisonError::into_inner).push(effect);
+        // Too late for the verdict, not for the run folder.
+        if let Some(test) = self.inner.test.as_ref().and_then(Weak::upgrade)
+            && test.background.is_closed()
+            && let Some(finding) = self.late_finding(&test)
+        {
+            test.file(finding, "runtime", None);
+        }
+    }
+
+    /// The finding for the effects that landed after the test's body had ended, if any did.
+    pub(crate) fn late_finding(&self, test: &context::Inner) -> Option<Finding> {
+        let end = test.background.body_ended()?.saturating_duration_since(self.inner.started);
+        let late: Vec<_> = self.entries().into_iter().filter(|effect| effect.at > end).collect();
+        let first = late.first()?;
+        let shown: Vec<_> = late
+            .iter()
+            .take(20)
+            .map(|effect| {
+                let after = effect.at.saturating_sub(end).as_secs_f64() * 1_000.0;
+                serde_json::json!({ "key": effect.key, "ms_after_end": after })
+            })
+            .collect();
+        let waived = test.def.options.allow.contains(&"late_effect");
+        let severity = if waived { Severity::Info } else { Severity::High };
+        Some(
+            Finding::new(FindingType::SilentFailure, format!("an effect on `{}` after the end", self.name()))
+                .severity(severity)
+                .rule("runtime.late_effect")
+                .key(self.name())
+                .description(format!(
+                    "{} of the ledger `{}` landed after the body had ended, the first one (`{}`) {:?} after it: the test \
+                     judged a state that was not final.",
+                    if late.len() == 1 { "1 effect".to_owned() } else { format!("{} effects", late.len()) },
+                    self.name(),
+                    first.key,
+                    first.at.saturating_sub(end)
+                ))
+                .evidence("late effects", "time after the end of the body", serde_json::json!({ "effects": shown })),
+        )
     }
 
     /// How many effects there are.

@@ -114,6 +114,7 @@ pub(crate) fn test(name: &str, status: TestStatus) -> TestState {
         observers: Vec::new(),
         assertions: Vec::new(),
         findings: Vec::new(),
+        late: 0,
     }
 }
 

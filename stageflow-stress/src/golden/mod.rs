@@ -113,6 +113,12 @@ impl Comparator for Seen {
     }
 }
 
+/// The name in the message that insta's own macros panic with; `None` for every other message.
+pub fn bare_assertion(message: &str) -> Option<&str> {
+    let (name, line) = message.strip_prefix("snapshot assertion for '")?.split_once("' failed in line ")?;
+    line.parse::<u32>().is_ok().then_some(name)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -22,7 +22,6 @@ pub use stageflow_stress_macros::Auditable;
 use std::ops::Deref;
 
 use crate::context::TestContext;
-use crate::effects::Effects;
 use crate::fault::{FaultPlan, NotAvailable, Port};
 
 /// The handle of a scenario probe. Everything that a [`TestContext`] offers, plus the instruments of a probe.
@@ -61,12 +60,6 @@ impl Probe {
     pub fn port<F>(&self, name: &str, operation: F) -> Result<Port<F>, NotAvailable> {
         let _ = operation;
         Err(NotAvailable::new(format!("the port `{name}`")))
-    }
-
-    /// A ledger of side effects, recorded with their order and time.
-    #[must_use]
-    pub fn effects(&self, name: &str) -> Effects {
-        Effects::new(name)
     }
 
     /// Registers state whose snapshots are compared before, after and when quiet.

@@ -171,6 +171,7 @@ impl<'a> Facts<'a> {
             ("tests whose log was not analysed", self.unanalysed),
             ("journal lines unreadable", self.state.unreadable_lines),
             ("losses that were recorded", lost),
+            ("records after the end of their test", self.state.tests.iter().map(|test| test.late).sum()),
         ]
     }
 }

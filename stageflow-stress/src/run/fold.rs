@@ -106,6 +106,7 @@ impl Fold {
 
     fn test_record(&mut self, position: usize, envelope: Envelope) {
         let test = &mut self.state.tests[position];
+        test.late += u64::from(test.end.is_some());
         match envelope.r {
             Record::Check(check) => test.checks.push(check),
             Record::Metric(metric) => test.metrics.push(metric),
@@ -271,6 +272,7 @@ impl TestState {
             observers: Vec::new(),
             assertions: Vec::new(),
             findings: Vec::new(),
+            late: 0,
         }
     }
 }

@@ -175,6 +175,8 @@ pub struct TestState {
     pub assertions: Vec<AssertionRecord>,
     /// Fingerprints of its findings.
     pub findings: Vec<String>,
+    /// Records that came after its end: somebody still used its context.
+    pub late: u64,
 }
 
 /// A finding as a run keeps it: with id, status and how often it was seen.

@@ -175,9 +175,14 @@ impl Run {
         self.tests.fetch_add(1, Ordering::Relaxed)
     }
 
+    /// Has the folder rendered again when the process ends, or before.
+    pub fn mark_dirty(&self) {
+        self.dirty.store(true, Ordering::Relaxed);
+    }
+
     /// Writes the folder's files if the last time is long enough ago. The end of the process writes them in any case.
     pub fn fold_soon(&self) {
-        self.dirty.store(true, Ordering::Relaxed);
+        self.mark_dirty();
         let due = match self.folded.lock() {
             Ok(folded) => folded.is_none_or(|at| at.elapsed() >= FOLD_EVERY),
             Err(_) => false,

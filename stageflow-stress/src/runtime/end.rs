@@ -64,7 +64,7 @@ pub fn give_up(inner: &Arc<Inner>, limit: Duration) {
         inner.start.name,
         humantime::format_duration(limit)
     );
-    let finding = Finding::new(FindingType::Reliability, "the test did not end and could not be stopped")
+    let mut finding = Finding::new(FindingType::Reliability, "the test did not end and could not be stopped")
         .severity(inner.severity().max(Severity::High))
         .rule("runtime.hang")
         .description(message.clone())
@@ -73,6 +73,10 @@ pub fn give_up(inner: &Arc<Inner>, limit: Duration) {
             "the body was still running",
             serde_json::json!({ "limit_ms": limit.as_millis() as u64 }),
         );
+    if let Some(diagnosis) = inner.background.diagnosis.get() {
+        finding.description = format!("{message}\n\n```text\n{}\n```", diagnosis.text);
+        finding = finding.evidence("watchdog", "what was running", diagnosis.facts.clone());
+    }
     close(inner, finding, &message);
     fold_all();
     std::process::exit(101);

@@ -1,7 +1,7 @@
 //! Running the body: on a runtime of ours, under its deadline, with its panics caught.
 
 use std::any::Any;
-use std::future::{Future, poll_fn};
+use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::atomic::Ordering;
@@ -11,14 +11,15 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 
-use super::end;
 use super::session::Session;
 use super::watchdog::Watchdog;
+use super::{end, hang};
 use crate::capture;
-use crate::context::TestContext;
+use crate::context::{Followed, TestContext};
 use crate::outcome::{Failure, Outcome};
 use crate::probe::Probe;
-use crate::registry::{Body, Flavor};
+use crate::registry::{Body, BoxedBody, Flavor};
+use crate::sys;
 
 /// Rounds of one millisecond in which tasks may end after the body. Properly awaited tasks still count as alive for up
 /// to 12 ms after it.
@@ -49,18 +50,26 @@ pub struct Executed {
 pub fn execute(cx: &TestContext) -> Executed {
     let deadline = cx.inner.def.options.timeout.or_else(|| Session::opened()?.store.settings.timeout);
     let (ask, asked) = oneshot::channel();
+    let background = &cx.inner.background;
     let watchdog = deadline.map(|limit| {
-        let inner = cx.inner.clone();
+        background.watch();
+        cx.inner.active.spans.watch();
+        let (inner, seen) = (cx.inner.clone(), cx.inner.clone());
         Watchdog::start(
             limit,
             move || {
+                hang::diagnose(&seen, limit);
                 let _ = ask.send(());
             },
             move || end::give_up(&inner, limit),
         )
     });
-    let executed = match cx.inner.def.body {
-        Body::Sync(_) | Body::SyncProbe(_) => Executed { end: caught(|| repeat_sync(cx)), leaked_tasks: 0 },
+    let mut executed = match cx.inner.def.body {
+        Body::Sync(_) | Body::SyncProbe(_) => {
+            let end = caught(|| repeat_sync(cx));
+            background.end_body();
+            Executed { end, leaked_tasks: 0 }
+        }
         Body::Async(_) | Body::AsyncProbe(_) => match runtime(cx) {
             Ok(runtime) => on_runtime(cx, runtime, asked, deadline),
             Err(error) => Executed {
@@ -70,6 +79,12 @@ pub fn execute(cx: &TestContext) -> Executed {
         },
     };
     drop(watchdog);
+    // A body that ended while it was looked at ended too late all the same, perhaps only because it was looked at.
+    if let (Some(limit), Some(_), BodyEnd::Returned(Ok(()))) =
+        (deadline, background.diagnosis.get(), &executed.end)
+    {
+        executed.end = BodyEnd::TimedOut(limit);
+    }
     executed
 }
 
@@ -116,10 +131,20 @@ fn runtime(cx: &TestContext) -> std::io::Result<Runtime> {
         }
     };
     let active = cx.inner.active.clone();
+    let (started, stopped) =
+        (cx.inner.background.runtime_threads.clone(), cx.inner.background.runtime_threads.clone());
+    let mark = format!("{}worker", cx.inner.background.mark());
     builder
         .enable_all()
         .thread_name("stageflow-worker")
-        .on_thread_start(move || capture::tag_thread(&active));
+        .on_thread_start(move || {
+            started.fetch_add(1, Ordering::SeqCst);
+            sys::rename_current_thread(&mark);
+            capture::tag_thread(&active);
+        })
+        .on_thread_stop(move || {
+            stopped.fetch_sub(1, Ordering::SeqCst);
+        });
     if let Some(stack) = options.isolate.and_then(|limits| limits.stack) {
         builder.thread_stack_size(usize::try_from(stack).unwrap_or(usize::MAX));
     }
@@ -135,10 +160,21 @@ fn on_runtime(
     asked: oneshot::Receiver<()>,
     deadline: Option<Duration>,
 ) -> Executed {
+    let background = &cx.inner.background;
+    if deadline.is_some() {
+        background.set_runtime(Some(runtime.handle().clone()));
+    }
     let mut timed_out = false;
     let mut end = caught(|| {
         let outcome = runtime.block_on(async {
-            let mut body = pin!(repeat_async(cx));
+            let mut body: BoxedBody<'_> = match deadline {
+                Some(_) => {
+                    let followed = Followed::new("the body".to_owned(), repeat_async(cx));
+                    background.follow(followed.state());
+                    Box::pin(followed)
+                }
+                None => Box::pin(repeat_async(cx)),
+            };
             let mut asked = pin!(asked);
             let mut watched = deadline.is_some();
             poll_fn(|context| {
@@ -160,19 +196,27 @@ fn on_runtime(
         timed_out = outcome.is_none();
         outcome.unwrap_or(Ok(()))
     });
+    background.end_body();
     if timed_out {
         end = BodyEnd::TimedOut(deadline.unwrap_or_default());
     }
     // A task that was spawned and not awaited gets its chance to end, and to panic where we hear it.
-    let leaked_tasks = runtime.block_on(async {
-        for _ in 0..SETTLE_ROUNDS {
-            if runtime.metrics().num_alive_tasks() == 0 {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(1)).await;
+    for _ in 0..SETTLE_ROUNDS {
+        if runtime.metrics().num_alive_tasks() == 0 {
+            break;
         }
-        runtime.metrics().num_alive_tasks()
-    });
+        match cx.inner.def.options.flavor {
+            // Nothing moves there unless it is driven, and the clock may be paused.
+            Flavor::CurrentThread => {
+                runtime.block_on(async { tokio::time::sleep(Duration::from_millis(1)).await });
+            }
+            // Where all workers are blocked, no timer of theirs would ever fire.
+            Flavor::MultiThread => std::thread::sleep(Duration::from_millis(1)),
+        }
+    }
+    let leaked_tasks = runtime.metrics().num_alive_tasks();
+    let leaked_tasks = leaked_tasks.saturating_sub(background.heartbeats.load(Ordering::SeqCst));
+    background.set_runtime(None);
     runtime.shutdown_timeout(SHUTDOWN);
     Executed { end, leaked_tasks }
 }

@@ -1,10 +1,14 @@
 //! One test from start to verdict: set up, execute, observe, analyse, document.
 
 mod assertions;
+mod capture_check;
 mod determinism;
 mod end;
 mod execute;
+mod frames;
+mod hang;
 mod isolate;
+mod leftovers;
 mod observe;
 mod repeat;
 mod session;
@@ -73,17 +77,26 @@ fn run(def: &'static TestDef) -> Result<TestStatus, String> {
     capture::register(&inner.active);
     let tagged = capture::enter(&inner.active);
 
+    let mark = leftovers::Mark::set(inner);
     // What happens after the body is ours: it must not look like the body's.
     let (outcome, duration) = match setup::refusal(def) {
         Some(refusal) => (verdict::file_findings(inner, None, Some(refusal)), Duration::ZERO),
-        None if def.options.determinism == Determinism::Twice => determinism::twice(&cx),
+        None if def.options.determinism == Determinism::Twice => {
+            let compared = determinism::twice(&cx);
+            mark.settle(inner).file(inner);
+            compared
+        }
         None => {
             let started = Instant::now();
             let body = execute::execute(&cx);
             let duration = started.elapsed();
-            (verdict::file_findings(inner, Some(body), None), duration)
+            let leftovers = mark.settle(inner);
+            let outcome = verdict::file_findings(inner, Some(body), None);
+            leftovers.file(inner);
+            (outcome, duration)
         }
     };
+    capture_check::check(inner, session);
     let status = finish(inner, session, &outcome, duration);
     drop(tagged);
     capture::unregister(&inner.active);

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use super::session::Session;
 use crate::capture::{Active, LogFile};
-use crate::context::{Collected, Inner, TestContext};
+use crate::context::{Background, Collected, Inner, TestContext};
 use crate::journal::record::TestStart;
 use crate::log::format::Header;
 use crate::registry::{TestDef, TestKind};
@@ -70,12 +70,7 @@ pub fn set_up(session: &'static Session, def: &'static TestDef) -> Result<TestCo
     };
     let log = LogFile::start(log_path, log_file, &header(&start, &entry, &run, session))
         .map_err(|error| format!("cannot write the log header of {}: {error}", start.name))?;
-    let active = Arc::new(Active {
-        log,
-        assertions: Default::default(),
-        panics: Mutex::new(Vec::new()),
-        body_thread: std::thread::current().id(),
-    });
+    let active = Arc::new(Active::new(log));
     Ok(TestContext {
         inner: Arc::new(Inner {
             def,
@@ -88,6 +83,7 @@ pub fn set_up(session: &'static Session, def: &'static TestDef) -> Result<TestCo
             root: session.store.settings.root.clone(),
             collected: Mutex::new(Collected::default()),
             iteration: AtomicU32::new(0),
+            background: Background::default(),
         }),
     })
 }

@@ -11,7 +11,8 @@ use crate::classify::Severity;
 use crate::context::Inner;
 use crate::fault::NotAvailable;
 use crate::finding::{Finding, FindingType};
-use crate::journal::record::{PanicRecord, Record, TestStatus};
+use crate::golden;
+use crate::journal::record::{GoldenOutcome, GoldenRecord, PanicRecord, Record, TestStatus};
 use crate::registry::{BackgroundPanics, TestKind};
 
 /// What the body came to, before anybody judged it.
@@ -68,25 +69,35 @@ pub fn file_findings(inner: &Inner, executed: Option<Executed>, refused: Option<
         BodyEnd::Panicked(_) => {}
         BodyEnd::TimedOut(limit) => {
             let shown = humantime::format_duration(limit);
-            let finding = Finding::new(FindingType::Reliability, "the test did not end within its deadline")
-                .severity(inner.severity())
-                .rule("runtime.timeout")
-                .description(format!("The body was still running after {shown} and was dropped."))
-                .evidence(
-                    "deadline",
-                    "the body was still running",
-                    json!({ "limit_ms": limit.as_millis() as u64 }),
-                );
+            let diagnosis = inner.background.diagnosis.get();
+            let seen =
+                diagnosis.map_or(String::new(), |diagnosis| format!("\n\n```text\n{}\n```", diagnosis.text));
+            let mut finding =
+                Finding::new(FindingType::Reliability, "the test did not end within its deadline")
+                    .severity(inner.severity())
+                    .rule("runtime.timeout")
+                    .description(format!(
+                        "The body was still running after {shown}; it was dropped, or ended too late.{seen}"
+                    ))
+                    .evidence(
+                        "deadline",
+                        "the body was still running",
+                        json!({ "limit_ms": limit.as_millis() as u64 }),
+                    );
+            if let Some(diagnosis) = diagnosis {
+                finding = finding.evidence("watchdog", "what was running", diagnosis.facts.clone());
+            }
             inner.file(with_log(inner, finding), "runtime", None);
         }
     }
+    lost_wakeups(inner);
     judge_body_panic(inner, payload, body_panic);
     for panic in panics {
         background_panic(inner, panic);
     }
     if leaked_tasks > 0 {
         let finding = Finding::new(FindingType::Reliability, "tasks outlive the test")
-            .severity(waived(inner, "leaked_task", Severity::Medium))
+            .severity(waived(inner, "leaked_task", Severity::High))
             .rule("runtime.leaked_task")
             .description(format!("{leaked_tasks} tasks of the test were alive after its body had ended and a settling window had passed."))
             .evidence("tasks alive", "counted by the runtime", json!({ "alive": leaked_tasks }));
@@ -102,6 +113,22 @@ pub fn file_findings(inner: &Inner, executed: Option<Executed>, refused: Option<
         inner.file(finding, "runtime", None);
     }
     BodyOutcome { skipped, refused }
+}
+
+/// A future that was ready and that nobody had woken: without the watchdog, which asked it, it would wait for ever.
+fn lost_wakeups(inner: &Inner) {
+    let lost = inner.background.diagnosis.get().map_or(&[][..], |diagnosis| &diagnosis.lost);
+    for label in lost {
+        let finding = Finding::new(FindingType::Reliability, format!("a lost wake-up: {label}"))
+            .severity(inner.severity().max(Severity::High))
+            .rule("runtime.lost_wakeup")
+            .key(label.as_str())
+            .description(format!(
+                "When the deadline had passed, {label} was polled once more and was ready, although nobody had woken it: a \
+                 future within it returned `Pending` without registering the waker, or a waker was dropped unused."
+            ));
+        inner.file(with_log(inner, finding), "runtime", None);
+    }
 }
 
 /// The panic that ended the body: the last one with its message on the body's thread; else, where the body passed on the
@@ -127,6 +154,11 @@ fn judge_body_panic(inner: &Inner, payload: Option<String>, panic: Option<Caught
             .severity(inner.severity())
             .rule("panic")
             .description(format!("The body panicked: {message}"));
+        if bare_golden(inner, panic.as_ref(), message) {
+            finding = finding.rule("golden.uncaptured").tag("golden").recommend(
+                "compare with `TestContext::golden`, which keeps reference, value and difference in the run folder",
+            );
+        }
         if let Some(panic) = &panic {
             finding.location = Some(format!("{}:{}", inner.shown_file(&panic.file), panic.line));
             finding.source_line = inner.source_line(&panic.file, panic.line);
@@ -154,8 +186,24 @@ fn judge_body_panic(inner: &Inner, payload: Option<String>, panic: Option<Caught
     }
 }
 
+/// Counts a failed assertion of insta's own macros, of which the run folder holds no more than the panic.
+fn bare_golden(inner: &Inner, panic: Option<&CaughtPanic>, message: &str) -> bool {
+    let Some(name) = golden::bare_assertion(message) else { return false };
+    inner.record(Record::Golden(GoldenRecord {
+        name: name.to_owned(),
+        outcome: GoldenOutcome::Unusable,
+        files: Vec::new(),
+        why: "not captured: it was compared by a macro of insta and not by the test's context".to_owned(),
+        diff: String::new(),
+        file: panic.map(|panic| inner.shown_file(&panic.file)).unwrap_or_default(),
+        line: panic.map_or(0, |panic| panic.line),
+    }));
+    true
+}
+
 fn background_panic(inner: &Inner, panic: CaughtPanic) {
     record_panic(inner, &panic, true, false);
+    bare_golden(inner, Some(&panic), &panic.message);
     let severity = match inner.def.options.background_panics {
         BackgroundPanics::Fail => waived(inner, "background_panic", inner.severity().max(Severity::High)),
         BackgroundPanics::Record => Severity::Low,
@@ -239,7 +287,7 @@ fn backtrace(panic: &CaughtPanic) -> String {
 
 /// The severity of a stock observer's finding: as given, or info where the attribute waives it. A waiver is visible in
 /// the run folder either way.
-fn waived(inner: &Inner, observer: &str, severity: Severity) -> Severity {
+pub fn waived(inner: &Inner, observer: &str, severity: Severity) -> Severity {
     if inner.def.options.allow.contains(&observer) { Severity::Info } else { severity }
 }
 

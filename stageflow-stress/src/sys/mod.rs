@@ -4,8 +4,12 @@ mod child;
 mod exit;
 mod machine;
 mod process;
+mod threads;
+mod waker;
 
 pub use child::{CHILDREN_CAN_BE_CONFINED, die_with_parent, limit_self, signal_name, wait_and_clear};
 pub use exit::{at_exit, end_process_as_failed};
 pub use machine::{cpu_model, memory_gb, os_name};
 pub use process::{boot_id, host_name, is_alive, own_start_ticks, parent_pid, start_ticks};
+pub use threads::{ThreadSeen, rename_current_thread, thread_names, threads};
+pub use waker::traced_poll;

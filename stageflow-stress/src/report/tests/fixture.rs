@@ -119,6 +119,7 @@ pub fn test(name: &str, status: TestStatus) -> TestState {
         observers: Vec::new(),
         assertions: Vec::new(),
         findings: Vec::new(),
+        late: 0,
     }
 }
 

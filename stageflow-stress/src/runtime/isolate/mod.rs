@@ -19,7 +19,7 @@ use super::session::Session;
 use super::verdict::BodyOutcome;
 use super::{end, setup};
 use crate::capture::{Active, LogEvent, LogFile};
-use crate::context::{Collected, Inner, TestContext};
+use crate::context::{Background, Collected, Inner, TestContext};
 use crate::journal::record::{Record, TestEnd, TestStart, TestStatus};
 use crate::journal::{self, JournalRead};
 use crate::log::format::{Level, Route};
@@ -156,12 +156,8 @@ impl Told {
                 entry: setup::resolve(def)?,
                 run: Arc::new(resumed),
                 seed: start.seed,
-                active: Arc::new(Active {
-                    log,
-                    assertions: Default::default(),
-                    panics: Mutex::default(),
-                    body_thread: std::thread::current().id(),
-                }),
+                active: Arc::new(Active::new(log)),
+                background: Background::default(),
                 start,
                 known: session.known.clone(),
                 root: session.store.settings.root.clone(),
