@@ -51,6 +51,7 @@ impl Project {
         for (path, content) in files {
             write(&root.join(path), content);
         }
+        forget_other_sources(name, files);
         Project { directory, name: name.to_owned() }
     }
 
@@ -232,6 +233,25 @@ pub fn by_title(document: &Value) -> BTreeMap<String, Value> {
         .flatten()
         .map(|finding| (finding["title"].as_str().unwrap_or_default().to_owned(), finding.clone()))
         .collect()
+}
+
+/// Makes cargo forget what it built of a project whose sources were others.
+///
+/// A project in a static is never removed, so cargo still finds the unchanged sources of the last one of that name, and
+/// takes what was built from them for fresh.
+fn forget_other_sources(name: &str, files: &[(&str, &str)]) {
+    let sources = format!("{files:?}");
+    let stamp = target_directory().join("projects").join(format!("{name}.sources"));
+    if fs::read_to_string(&stamp).is_ok_and(|before| before == sources) {
+        return;
+    }
+    let fingerprints = fs::read_dir(target_directory().join("debug/.fingerprint")).into_iter().flatten();
+    for folder in fingerprints.flatten() {
+        if folder.file_name().to_string_lossy().starts_with(&format!("{name}-")) {
+            let _ = fs::remove_dir_all(folder.path());
+        }
+    }
+    write(&stamp, &sources);
 }
 
 fn write(path: &Path, content: &str) {
