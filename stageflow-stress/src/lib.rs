@@ -1,11 +1,52 @@
 //! Stress tests for what you build on Stageflow: one attribute, a believable verdict, a standard run folder.
 //!
-//! See the README for a first test; `docs/` in the repository for the on-disk format.
+//! ```no_run
+//! use stageflow_stress::prelude::*;
+//! # mod my_pipeline { pub async fn fan_out(n: u32) -> Result<Vec<u32>, std::io::Error> { Ok((0..n).collect()) } }
+//!
+//! /// Merging 500 parallel ENRICH outputs loses nothing.
+//! #[roadmap_test("DAG-005", category = Scalability, pipeline = Stress)]
+//! async fn fan_out_keeps_every_output(cx: &TestContext) -> Outcome {
+//!     let merged = cx.measure("fan_out", my_pipeline::fan_out(500)).await?;
+//!     cx.check_eq("every output is merged", merged.len(), 500); // recorded; the test goes on
+//!     cx.golden("merged", &merged);                             // compared; the diff lands in the run folder
+//!     Ok(())
+//! }
+//! # fn main() {}
+//! ```
+//!
+//! Run `cargo test` or `cargo nextest run`. All tests of one roadmap entry within one such command share a run folder,
+//! `runs/DAG-005/run-2026-01-14-001/`, with findings, logs and their analysis, goldens, metrics and a report.
+//!
+//! # Where things are
+//!
+//! | You look for | It is in |
+//! |---|---|
+//! | the two attributes | [`roadmap_test`], [`silent_failure_probe`] |
+//! | what a test body can do | [`TestContext`], and [`Probe`] on top of it |
+//! | findings, and how to query those of earlier runs | [`Finding`], [`FindingStore`] |
+//! | the 308 entries with their measurable targets | [`roadmap`] |
+//! | pipelines as data, and the audit of what an engine made of them | [`engine`] |
+//! | targets in another process, such as Stageflow for Python | `worker`, with the feature of that name |
+//! | a folder whose process was killed | [`run::recover`] |
+//! | the meaning of every file and setting | `docs/` in the repository |
+//!
+//! # What is red
+//!
+//! A test is red exactly if one of its findings is at or above its `fail_on` (high, unless told) and is not accepted in the
+//! committed file `stageflow-known.toml`. Panics, returned errors, failed checks, goldens that differ, panics that nobody
+//! saw, deadlines, a process that leaves in the middle of a test, and probes without proof are all findings. What cannot be
+//! honoured is refused: no test is green for want of a feature.
+//!
+//! # Features
+//!
+//! None is on by default. `worker` adds targets in a child process; it has no dependencies of its own.
 #![warn(missing_docs)]
 
 #[doc(hidden)]
 #[path = "private.rs"]
 pub mod __private;
+mod assertion;
 mod capture;
 pub mod classify;
 pub mod context;
@@ -15,9 +56,11 @@ pub mod fault;
 pub mod finding;
 mod golden;
 mod journal;
+pub mod limits;
 mod log;
 mod markdown;
 mod outcome;
+mod own_main;
 pub mod prelude;
 pub mod probe;
 mod registry;

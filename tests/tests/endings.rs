@@ -114,7 +114,6 @@ fn a_skip_is_green_for_the_runner_and_printed_and_no_pass_in_the_folder() {
 
 #[test]
 fn what_this_version_does_not_have_is_refused() {
-    run("wants_a_process_of_its_own").0.red_with("`isolate` is not available");
     let (ran, findings) = run("probe_without_a_campaign");
     ran.red_with("the probe is unproven");
     assert_eq!(titles(&findings), ["the probe is unproven"]);

@@ -15,7 +15,10 @@ static PROJECT: LazyLock<Project> = LazyLock::new(|| {
             ("tests/second.rs", include_str!("../fixtures/second.rs")),
             ("tests/routing.rs", include_str!("../fixtures/routing.rs")),
             ("tests/paths.rs", include_str!("../fixtures/paths.rs")),
-            ("stageflow.toml", "[context]\nindustry = \"retail\"\npersona = \"store clerk\"\n"),
+            (
+                "stageflow.toml",
+                "[context]\nindustry = \"retail\"\npersona = \"store clerk\"\n[[citation]]\ntitle = \"Privacy by design\"\nsource = \"a book\"\n",
+            ),
         ],
     )
 });
@@ -78,7 +81,8 @@ fn every_file_that_is_always_there_is_there_and_true() {
         assert!(report.contains(recorded), "`{recorded}` in:\n{report}");
     }
     assert!(read(&folder, "research/hypotheses.md").contains("confirmed"));
-    assert!(json(&folder.join("research/citations.json")).to_string().contains("RFC 5322"));
+    let sources = json(&folder.join("research/citations.json")).to_string();
+    assert!(sources.contains("RFC 5322") && sources.contains("Privacy by design"), "{sources}");
     assert_eq!(read(&folder, "mocks/data/edge_cases/empty_text_small.json"), "[]");
     assert_eq!(json(&folder.join("strengths.json"))["entries"][0]["id"], "STR-001");
     assert_eq!(json(&folder.join("improvements.json"))["entries"][0]["id"], "IMP-001");

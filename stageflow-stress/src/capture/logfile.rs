@@ -11,7 +11,7 @@ use std::thread;
 use std::time::SystemTime;
 
 use crate::journal::record::LogSummary;
-use crate::log::format::{Header, Level, LogRecord, Route, micros_of, write_header, write_record};
+use crate::log::format::{Header, Level, LogRecord, Route, micros_of, parse, write_header, write_record};
 use crate::terminal::say;
 
 /// What is to be written.
@@ -60,6 +60,27 @@ impl LogFile {
         })
     }
 
+    /// Continues the log of a process that has ended.
+    pub fn resume(path: PathBuf) -> io::Result<LogFile> {
+        let bytes = std::fs::read(&path)?;
+        let mut file = OpenOptions::new().append(true).open(&path)?;
+        if bytes.last().is_some_and(|last| *last != b'\n') {
+            file.write_all(b"\n")?;
+        }
+        let text = String::from_utf8_lossy(&bytes);
+        let log = parse(&text);
+        let mut routes = BTreeMap::new();
+        for record in &log.records {
+            *routes.entry(record.route.as_str().to_owned()).or_default() += 1;
+        }
+        let seq = log.records.last().map_or(0, |record| record.seq);
+        let lost = seq.saturating_sub(log.records.len() as u64);
+        Ok(LogFile {
+            path,
+            state: Mutex::new(State { file, buffer: String::new(), seq, lost, why: None, routes }),
+        })
+    }
+
     /// Writes one record with one system call. What cannot be written is counted.
     pub fn write(&self, event: &LogEvent<'_>) {
         let mut guard = self.state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -91,6 +112,19 @@ impl LogFile {
             routes: state.routes.clone(),
             partial,
         }
+    }
+
+    /// How long the file is now; 0 where that cannot be told.
+    pub fn length(&self) -> u64 {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.file.metadata().map_or(0, |metadata| metadata.len())
+    }
+
+    /// What was written since the file had this length.
+    pub fn read_from(&self, length: u64) -> String {
+        let bytes = std::fs::read(&self.path).unwrap_or_default();
+        let start = usize::try_from(length).unwrap_or(usize::MAX).min(bytes.len());
+        String::from_utf8_lossy(&bytes[start..]).into_owned()
     }
 
     /// Where it lies.

@@ -13,6 +13,8 @@ use crate::log::format::Route;
 pub struct Active {
     /// Its log.
     pub log: LogFile,
+    /// What the test did at the places of assertions.
+    pub assertions: crate::assertion::Counts,
     /// The panics that were caught, in order.
     pub panics: std::sync::Mutex<Vec<CaughtPanic>>,
     /// The thread that runs the body.
@@ -26,6 +28,7 @@ impl Active {
     pub fn new(log: LogFile) -> Self {
         Active {
             log,
+            assertions: Default::default(),
             panics: std::sync::Mutex::default(),
             body_thread: std::thread::current().id(),
             spans: OpenSpans::default(),

@@ -2,7 +2,7 @@
 
 use std::panic::Location;
 use std::path::Path;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::Background;
@@ -30,6 +30,14 @@ pub(crate) struct Inner {
     pub(crate) background: Background,
 }
 
+/// How many findings the tests of this process have filed.
+static FILED: AtomicU64 = AtomicU64::new(0);
+
+/// How many findings the tests of this process have filed.
+pub(crate) fn findings_filed() -> u64 {
+    FILED.load(Ordering::Relaxed)
+}
+
 /// What the verdict and the observers need of what was recorded.
 #[derive(Debug, Default)]
 pub(crate) struct Collected {
@@ -37,6 +45,8 @@ pub(crate) struct Collected {
     pub(crate) goldens: Vec<(String, GoldenOutcome)>,
     pub(crate) metrics: Vec<Metric>,
     pub(crate) findings: Vec<FindingRecord>,
+    /// Log fields that the determinism check leaves out.
+    pub(crate) volatile: Vec<String>,
 }
 
 impl Inner {
@@ -114,6 +124,7 @@ impl Inner {
         self.run.journal.append(Some(self.start.number), Record::Finding(Box::new(record.clone())), true);
         self.note_late();
         self.collected().findings.push(record);
+        FILED.fetch_add(1, Ordering::Relaxed);
         print
     }
 }

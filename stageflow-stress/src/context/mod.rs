@@ -19,7 +19,7 @@ pub use notes::SaveError;
 pub use work::JoinHandle;
 
 pub(crate) use background::{Background, Diagnosis};
-pub(crate) use inner::{Collected, Inner};
+pub(crate) use inner::{Collected, Inner, findings_filed};
 pub(crate) use suspend::{Followed, FutureState};
 
 use std::ops::Deref;
@@ -73,6 +73,22 @@ impl TestContext {
     #[must_use]
     pub fn seed(&self) -> u64 {
         self.inner.seed
+    }
+
+    /// Declares that a field of log records differs by design from run to run, such as a nonce: `determinism = "twice"`
+    /// leaves it out. Fields whose names say that they are times, process ids, thread ids or ports are left out anyway.
+    ///
+    /// ```no_run
+    /// use stageflow_stress::prelude::*;
+    ///
+    /// #[roadmap_test("DAG-005", determinism = "twice", flavor = "current_thread")]
+    /// async fn replays_from_its_seed(cx: &TestContext) {
+    ///     cx.volatile_field("nonce");
+    /// }
+    /// # fn main() {}
+    /// ```
+    pub fn volatile_field(&self, name: &str) {
+        self.inner.collected().volatile.push(name.to_owned());
     }
 
     /// The number of the current iteration, from 0.

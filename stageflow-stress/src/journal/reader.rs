@@ -23,7 +23,8 @@ pub fn read(path: &Path) -> io::Result<JournalRead> {
     Ok(parse(&fs::read(path)?))
 }
 
-fn parse(bytes: &[u8]) -> JournalRead {
+/// Reads the bytes of a journal.
+pub fn parse(bytes: &[u8]) -> JournalRead {
     let mut read = JournalRead::default();
     for line in bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
         match std::str::from_utf8(line).ok().and_then(line::decode) {
@@ -66,6 +67,13 @@ mod tests {
         let bytes = fs::read(&path).unwrap();
         let torn = parse(&bytes[..bytes.len() - 5]);
         assert_eq!((torn.records.len(), torn.unreadable), (999, 1));
+
+        // The process is gone, and another one closes what it left open.
+        fs::write(&path, &bytes[..bytes.len() - 5]).unwrap();
+        Journal::resume(&path).unwrap().append(Some(0), metric(-1.0), false);
+        let resumed = read(&path).unwrap();
+        assert_eq!((resumed.records.len(), resumed.unreadable, resumed.missing), (1000, 1, 0));
+        assert!(resumed.records[998].t <= resumed.records[999].t);
     }
 
     #[test]

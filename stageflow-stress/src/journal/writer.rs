@@ -4,7 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::record::{Envelope, Record};
 use super::{FORMAT, line, timestamp};
@@ -23,9 +23,23 @@ pub struct Journal {
 struct State {
     file: File,
     seq: u64,
+    /// How much of the file was on the disk when it was last synced.
+    #[cfg(test)]
+    synced: u64,
     /// Records that could not be written, and the first reason.
     lost: u64,
     why: Option<String>,
+}
+
+impl State {
+    fn sync(&mut self) -> io::Result<()> {
+        self.file.sync_data()?;
+        #[cfg(test)]
+        {
+            self.synced = self.file.metadata()?.len();
+        }
+        Ok(())
+    }
 }
 
 impl Journal {
@@ -36,14 +50,50 @@ impl Journal {
             path: path.to_owned(),
             opened: Instant::now(),
             opened_at: SystemTime::now(),
-            state: Mutex::new(State { file, seq: 0, lost: 0, why: None }),
+            state: Mutex::new(State {
+                file,
+                seq: 0,
+                #[cfg(test)]
+                synced: 0,
+                lost: 0,
+                why: None,
+            }),
+        })
+    }
+
+    /// Continues a journal whose process has ended. A line that its end tore is closed and stays unreadable.
+    pub fn resume(path: &Path) -> io::Result<Journal> {
+        let bytes = std::fs::read(path)?;
+        let read = super::reader::parse(&bytes);
+        let mut file = OpenOptions::new().append(true).open(path)?;
+        if bytes.last().is_some_and(|last| *last != b'\n') {
+            file.write_all(b"\n")?;
+        }
+        let last = read.records.last();
+        let numbered = read.records.iter().map(|envelope| envelope.seq + 1).max().unwrap_or(0);
+        // The clock of the journal goes on from its last record.
+        let passed = Duration::from_nanos(last.map_or(0, |envelope| envelope.t));
+        Ok(Journal {
+            path: path.to_owned(),
+            opened: Instant::now().checked_sub(passed).unwrap_or_else(Instant::now),
+            opened_at: SystemTime::now() - passed,
+            state: Mutex::new(State {
+                file,
+                seq: numbered + read.unreadable,
+                #[cfg(test)]
+                synced: 0,
+                lost: 0,
+                why: None,
+            }),
         })
     }
 
     /// Appends a record. With `sync`, it survives a power cut once this returns; without, it survives the process.
+    /// Findings and ends of tests are synced whatever is asked.
     ///
     /// Recording never breaks a test: a record that cannot be written is counted, see [`Journal::lost`].
     pub fn append(&self, test: Option<u32>, record: Record, sync: bool) {
+        let sync = sync || matches!(record, Record::Finding(_) | Record::TestEnd(_));
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         // Within a process the order is that of the monotonic clock; a step of the wall clock must not turn it round.
         let elapsed = self.opened.elapsed();
@@ -58,7 +108,7 @@ impl Journal {
         let written = line::encode(&envelope)
             .map_err(io::Error::from)
             .and_then(|line| state.file.write_all(line.as_bytes()))
-            .and_then(|()| if sync { state.file.sync_data() } else { Ok(()) });
+            .and_then(|()| if sync { state.sync() } else { Ok(()) });
         // The number is used up either way, so that a lost record shows as a hole.
         state.seq += 1;
         if let Err(error) = written {
@@ -71,6 +121,12 @@ impl Journal {
                 );
             }
         }
+    }
+
+    /// How many bytes are sure to survive a power cut.
+    #[cfg(test)]
+    pub fn synced(&self) -> u64 {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).synced
     }
 
     /// How many records could not be written, and the first reason.

@@ -15,6 +15,9 @@ mod verdict;
 #[cfg(test)]
 mod tests;
 
+#[cfg(test)]
+pub use tests::fixture::{empty as fixture_run, test as fixture_test};
+
 use serde_json::Value;
 
 pub use facts::summary;

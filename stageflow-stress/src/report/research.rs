@@ -54,7 +54,7 @@ pub fn notes(state: &RunState) -> Option<String> {
 /// `citations.json`, where any source was named.
 pub fn citations(state: &RunState) -> Option<Value> {
     let mut citations: Vec<Value> = Vec::new();
-    for citation in state.tests.iter().flat_map(|test| &test.citations) {
+    for citation in state.citations() {
         let entry =
             json!({ "title": citation.title, "source": citation.source, "relevance": citation.relevance });
         if !citations.contains(&entry) {

@@ -105,6 +105,7 @@ pub fn claim(
             environment: shared.environment.clone(),
             known: Some(settings.known.clone()),
             settings: settings.facts.clone(),
+            citations: settings.citations.clone(),
             ci: environment::ci_labels(),
         };
         fs::create_dir_all(dir.join(".stageflow/journal"))?;
@@ -113,6 +114,13 @@ pub fn claim(
         write_json(&shared_path, &shared)?;
         Ok((dir, info))
     })
+}
+
+/// The run folders that the processes of an invocation have claimed, by entry.
+pub fn folders_of(runs: &Path, invocation: &str) -> Vec<PathBuf> {
+    let path = runs.join(".stageflow/invocations").join(format!("{}.json", slug(invocation)));
+    let shared = read_shared(&path);
+    shared.map_or_else(Vec::new, |shared| shared.runs.into_values().map(|run| runs.join(run)).collect())
 }
 
 /// Creates the next folder of the entry for today (UTC). `create_dir` decides who gets it.

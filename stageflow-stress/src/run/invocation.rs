@@ -2,6 +2,7 @@
 
 use std::env;
 
+use super::handover::Handover;
 use crate::settings::names;
 use crate::sys;
 
@@ -17,7 +18,7 @@ pub struct Invocation {
 impl Invocation {
     /// Finds the invocation of this process.
     ///
-    /// In this order: `STAGEFLOW_RUN_ID`; `NEXTEST_RUN_ID`; the cargo process that started this one, by pid and start
+    /// In this order: `STAGEFLOW_RUN_ID`; what an isolated test's parent hands over; `NEXTEST_RUN_ID`; the cargo process that started this one, by pid and start
     /// time, so that the test binaries of one `cargo test` share a key; this process alone.
     pub fn current() -> Invocation {
         let runner = if env::var_os("NEXTEST").is_some() {
@@ -30,6 +31,7 @@ impl Invocation {
         let named = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
         let key = named(names::RUN_ID)
             .map(|id| format!("id-{id}"))
+            .or_else(|| Some(Handover::received()?.key.clone()))
             .or_else(|| named("NEXTEST_RUN_ID").map(|id| format!("nextest-{id}")))
             .or_else(|| {
                 env::var_os("CARGO")?;

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::claim;
+use super::handover::Handover;
 use super::invocation::{Invocation, seed_of};
 use super::slug::slug;
 use super::state::{EntryInfo, RunInfo};
@@ -100,6 +101,21 @@ impl Store {
         }
     }
 
+    /// Writes the files of every run of the invocation, those of other processes included.
+    pub fn fold_all_of_invocation(&self) {
+        let own = self.open_runs();
+        for dir in claim::folders_of(&self.runs, &self.invocation.key) {
+            match own.iter().find(|run| run.dir == dir) {
+                Some(run) => run.dirty.store(true, Ordering::Relaxed),
+                None => {
+                    if let Err(error) = write_folder(&dir) {
+                        say!("stageflow-stress: cannot write the files of {}: {error}", dir.display());
+                    }
+                }
+            }
+        }
+    }
+
     /// The seed of a test: the same for the same root seed and test, whatever else runs.
     pub fn test_seed(&self, package: &str, test: &str) -> u64 {
         seed_of(&["test", &self.seed.to_string(), package, test])
@@ -108,7 +124,11 @@ impl Store {
 
 impl Run {
     fn open(dir: PathBuf, info: RunInfo, runner: &str) -> io::Result<Run> {
-        let id = uuid::Uuid::now_v7().to_string();
+        // The parent of an isolated test finds the journal by the name that it gave.
+        let id = match Handover::received().filter(|handover| handover.is_from_parent()) {
+            Some(handover) => handover.journal.clone(),
+            None => uuid::Uuid::now_v7().to_string(),
+        };
         let host = sys::host_name();
         let name = format!("{}-{}-{id}.jsonl", slug(&host), std::process::id());
         let folder = dir.join(".stageflow/journal");
@@ -133,6 +153,18 @@ impl Run {
             info,
             journal,
             tests: AtomicU32::new(0),
+            dirty: AtomicBool::new(false),
+            folded: Mutex::new(None),
+        })
+    }
+
+    /// The journal of a child process that has ended, to be continued by the process that waited for it.
+    pub fn continue_journal(&self, path: &Path) -> io::Result<Run> {
+        Ok(Run {
+            dir: self.dir.clone(),
+            info: self.info.clone(),
+            journal: Journal::resume(path)?,
+            tests: AtomicU32::new(u32::MAX),
             dirty: AtomicBool::new(false),
             folded: Mutex::new(None),
         })

@@ -1,24 +1,32 @@
 //! One test from start to verdict: set up, execute, observe, analyse, document.
 
+mod assertions;
 mod capture_check;
+mod determinism;
 mod end;
 mod execute;
 mod frames;
 mod hang;
+mod isolate;
 mod leftovers;
 mod observe;
+mod repeat;
 mod session;
 mod setup;
 mod verdict;
 mod watchdog;
 
-use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use crate::capture;
+use crate::context::Inner;
 use crate::journal::record::{Record, TestEnd, TestStatus};
-use crate::registry::TestDef;
+use crate::registry::{Determinism, TestDef};
+use crate::sys;
+pub use repeat::{findings_so_far, repetition, set_repetition, states};
 use session::Session;
+use verdict::BodyOutcome;
 
 /// Lets one test at a time run in this process, so that threads nobody tagged can only be its own.
 static GATE: Mutex<()> = Mutex::new(());
@@ -28,10 +36,7 @@ static GATE: Mutex<()> = Mutex::new(());
 /// # Panics
 /// If the test is red: that is how libtest learns it. The reasons have been printed by then.
 pub fn libtest(def: &'static TestDef) {
-    let gate = (!def.options.concurrent).then(|| GATE.lock().unwrap_or_else(PoisonError::into_inner));
-    let end = run(def);
-    drop(gate);
-    match end {
+    match own_main(def) {
         Ok(TestStatus::Passed | TestStatus::Skipped) => {}
         Ok(_) => stop("the test is red; see the reasons above".to_owned()),
         Err(message) => {
@@ -41,6 +46,14 @@ pub fn libtest(def: &'static TestDef) {
     }
 }
 
+/// Runs a test under the gate. `Err` means that it could not even begin.
+pub fn own_main(def: &'static TestDef) -> Result<TestStatus, String> {
+    let gate = (!def.options.concurrent).then(|| GATE.lock().unwrap_or_else(PoisonError::into_inner));
+    let end = run(def);
+    drop(gate);
+    end
+}
+
 /// Fails the test without a second message from the panic hook.
 fn stop(message: String) -> ! {
     std::panic::resume_unwind(Box::new(message))
@@ -48,6 +61,14 @@ fn stop(message: String) -> ! {
 
 /// Runs a test. `Err` means that it could not even begin: the settings or the store cannot be used.
 fn run(def: &'static TestDef) -> Result<TestStatus, String> {
+    if let Some(limits) = &def.options.isolate
+        && sys::CHILDREN_CAN_BE_CONFINED
+    {
+        match isolate::place(def, limits)? {
+            isolate::Place::Here => {}
+            isolate::Place::Child => return isolate::run(def, limits),
+        }
+    }
     let session = Session::get(def)?;
     let cx = setup::set_up(session, def)?;
     let inner = &cx.inner;
@@ -56,24 +77,34 @@ fn run(def: &'static TestDef) -> Result<TestStatus, String> {
     capture::register(&inner.active);
     let tagged = capture::enter(&inner.active);
 
-    let mark = leftovers::Mark::set(inner);
-    let started = Instant::now();
-    let refusal = setup::refusal(def);
-    let body = match &refusal {
-        Some(_) => None,
-        None => Some(execute::execute(&cx)),
+    // What happens after the body is ours: it must not look like the body's.
+    let (outcome, duration) = match setup::refusal(def) {
+        Some(refusal) => (verdict::file_findings(inner, None, Some(refusal)), Duration::ZERO),
+        None if def.options.determinism == Determinism::Twice => determinism::twice(&cx),
+        None => {
+            let started = Instant::now();
+            let body = execute::execute(&cx);
+            let duration = started.elapsed();
+            (verdict::file_findings(inner, Some(body), None), duration)
+        }
     };
-    let duration = started.elapsed();
-    let leftovers = mark.settle(inner);
-    // What happens from here on is ours: it must not look like the body's.
-    let outcome = verdict::file_findings(inner, body, refusal);
-    leftovers.file(inner);
-    capture_check::check(inner, session);
-    observe::observe(inner, session, &outcome);
-
-    let verdict = verdict::decide(inner, session, &outcome);
+    let status = finish(inner, session, &outcome, duration);
     drop(tagged);
     capture::unregister(&inner.active);
+    Ok(status)
+}
+
+/// Judges a test whose body is over, and records its end.
+fn finish(
+    inner: &Arc<Inner>,
+    session: &'static Session,
+    outcome: &BodyOutcome,
+    duration: Duration,
+) -> TestStatus {
+    let asserted = assertions::judge(inner);
+    capture_check::check(inner, session);
+    observe::observe(inner, session, outcome);
+    let verdict = verdict::decide(inner, session, outcome);
     let log = inner.active.log.summary(session.partial());
     inner.run.journal.append(
         Some(inner.start.number),
@@ -86,11 +117,12 @@ fn run(def: &'static TestDef) -> Result<TestStatus, String> {
         })),
         true,
     );
+    assertions::ended(inner, session, &asserted);
     end::ended(inner);
     verdict::print(inner, &verdict);
     if verdict.status == TestStatus::Skipped {
         end::skipped(&inner.start.name);
     }
     inner.run.fold_soon();
-    Ok(verdict.status)
+    verdict.status
 }

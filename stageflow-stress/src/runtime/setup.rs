@@ -10,17 +10,16 @@ use crate::capture::{Active, LogFile};
 use crate::context::{Background, Collected, Inner, TestContext};
 use crate::journal::record::TestStart;
 use crate::log::format::Header;
-use crate::registry::{Determinism, EntryRef, TestDef, TestKind};
-use crate::roadmap::{self, Entry};
+use crate::registry::{TestDef, TestKind};
+use crate::roadmap::Entry;
 use crate::run::{Run, create_unique, file_time, slug, state::EntryInfo};
+use crate::sys;
 
 /// Prepares everything that a test needs before its body runs.
 pub fn set_up(session: &'static Session, def: &'static TestDef) -> Result<TestContext, String> {
     let entry = resolve(def)?;
-    let run = session.store.run(&entry_info(&entry)).map_err(|error| {
-        format!("cannot open a run folder for {} below {}: {error}", entry.id, session.store.runs.display())
-    })?;
-    let name = test_name(def);
+    let run = open_run(session, def)?;
+    let name = def.name();
     let seed = def.options.seed.unwrap_or_else(|| session.store.test_seed(def.package, &name));
     let attempt = number_from("NEXTEST_ATTEMPT").unwrap_or(1);
     let slug = test_slug(def, &name);
@@ -63,7 +62,10 @@ pub fn set_up(session: &'static Session, def: &'static TestDef) -> Result<TestCo
         seed,
         iterations: options.iterations,
         attempt,
-        stress: std::env::var("NEXTEST_STRESS_CURRENT").ok().filter(|value| value != "none"),
+        stress: std::env::var("NEXTEST_STRESS_CURRENT")
+            .ok()
+            .filter(|value| value != "none")
+            .or_else(super::repetition),
         log: run.relative(&log_path),
     };
     let log = LogFile::start(log_path, log_file, &header(&start, &entry, &run, session))
@@ -86,31 +88,30 @@ pub fn set_up(session: &'static Session, def: &'static TestDef) -> Result<TestCo
     })
 }
 
-/// Why this version refuses to run the test, if it does: an argument that it knows and cannot honour yet.
-pub fn refusal(def: &TestDef) -> Option<String> {
-    let version = env!("CARGO_PKG_VERSION");
-    let refused = |what: &str| {
-        Some(format!(
-            "`{what}` is not available in stageflow-stress {version}; the test is refused rather than run without it: \
-             remove the argument to run it"
-        ))
-    };
-    if def.options.isolate.is_some() {
-        return refused("isolate");
-    }
-    if def.options.determinism == Determinism::Twice {
-        return refused("determinism = \"twice\"");
-    }
-    None
+/// The run folder of the test's entry.
+pub fn open_run(session: &Session, def: &TestDef) -> Result<Arc<Run>, String> {
+    let entry = resolve(def)?;
+    session.store.run(&entry_info(&entry)).map_err(|error| {
+        format!("cannot open a run folder for {} below {}: {error}", entry.id, session.store.runs.display())
+    })
 }
 
-fn resolve(def: &TestDef) -> Result<Entry, String> {
-    match def.entry {
-        EntryRef::Project { entry, .. } => Ok(*entry),
-        EntryRef::BuiltIn(id) => roadmap::find(id)
-            .copied()
-            .ok_or_else(|| format!("the entry {id} is not in the roadmap that this library was built with")),
-    }
+/// Why the test is refused, if it is: an argument that cannot be honoured here.
+pub fn refusal(def: &TestDef) -> Option<String> {
+    (def.options.isolate.is_some() && !sys::CHILDREN_CAN_BE_CONFINED).then(|| {
+        format!(
+            "`isolate` is not available here, on {}; the test is refused rather than run without it: remove the argument, \
+             or run the test on Linux",
+            std::env::consts::OS
+        )
+    })
+}
+
+/// The entry of the test.
+pub fn resolve(def: &TestDef) -> Result<Entry, String> {
+    def.entry().copied().ok_or_else(|| {
+        format!("the entry of {} is not in the roadmap that this library was built with", def.name())
+    })
 }
 
 fn entry_info(entry: &Entry) -> EntryInfo {
@@ -126,16 +127,8 @@ fn entry_info(entry: &Entry) -> EntryInfo {
     }
 }
 
-/// The test's path as its runner prints it: modules, function, case, without the crate.
-fn test_name(def: &TestDef) -> String {
-    match def.module_path.split_once("::") {
-        Some((_, path)) => format!("{}::{}", path.replace("r#", ""), def.case),
-        None => def.case.to_owned(),
-    }
-}
-
 /// Two packages may have a test binary of the same name; the package tells them apart where it is not the crate itself.
-fn test_slug(def: &TestDef, name: &str) -> String {
+pub fn test_slug(def: &TestDef, name: &str) -> String {
     let package = def.package.replace('-', "_");
     if package == def.crate_name {
         slug(&format!("{}::{name}", def.crate_name))

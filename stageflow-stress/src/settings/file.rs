@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::SettingsError;
-use crate::journal::record::{ContextFact, Fact};
+use crate::journal::record::{Citation, ContextFact, Fact};
 
 /// The file. An unknown key is an error, so that a misspelt one is not silently without effect.
 #[derive(Debug, Default, Deserialize)]
@@ -24,8 +24,28 @@ pub struct File {
     pub timeout: Option<String>,
     /// Whether run folders are meant to be committed.
     pub keep: Option<bool>,
+    /// Sources that the tests rest on.
+    #[serde(default)]
+    pub citation: Vec<CitationTable>,
     /// The setting of the tests.
     pub context: Option<Context>,
+}
+
+/// A source: `[[citation]]`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CitationTable {
+    title: String,
+    source: String,
+    #[serde(default)]
+    relevance: String,
+}
+
+impl CitationTable {
+    /// The source as it is recorded.
+    pub fn into_citation(self) -> Citation {
+        Citation { title: self.title, source: self.source, relevance: self.relevance }
+    }
 }
 
 /// The setting of the tests: what the report's header and its simulation section say.

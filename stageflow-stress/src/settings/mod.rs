@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::classify::Severity;
-use crate::journal::record::ContextFact;
+use crate::journal::record::{Citation, ContextFact};
 
 /// The environment variables that are read. The tables in `docs/settings.md` are checked against these names.
 pub mod names {
@@ -19,6 +19,8 @@ pub mod names {
     pub const RUNS_DIR: &str = "STAGEFLOW_RUNS_DIR";
     /// Identity of the invocation, so that several commands share their folders.
     pub const RUN_ID: &str = "STAGEFLOW_RUN_ID";
+    /// The repetition that a child process of our own main belongs to; set by its parent.
+    pub const REPETITION: &str = "STAGEFLOW_REPETITION";
     /// Deadline of every test that sets none.
     pub const TIMEOUT: &str = "STAGEFLOW_TIMEOUT";
     /// The committed file of known findings.
@@ -51,6 +53,8 @@ pub struct Settings {
     pub strict_store: bool,
     /// Facts about the setting that reach the folder.
     pub facts: Vec<ContextFact>,
+    /// Sources that reach the folder.
+    pub citations: Vec<Citation>,
 }
 
 /// Why the settings cannot be used.
@@ -132,6 +136,7 @@ impl Settings {
             },
             keep: file.keep.unwrap_or(false),
             strict_store: env::var(names::STRICT_STORE).is_ok_and(|text| text == "1"),
+            citations: file.citation.into_iter().map(file::CitationTable::into_citation).collect(),
             facts: file.context.map(file::Context::into_facts).unwrap_or_default(),
             root,
         })

@@ -1,11 +1,13 @@
 //! What the operating system is asked. All `unsafe` code of the crate lives below this module.
 
+mod child;
 mod exit;
 mod machine;
 mod process;
 mod threads;
 mod waker;
 
+pub use child::{CHILDREN_CAN_BE_CONFINED, die_with_parent, limit_self, signal_name, wait_and_clear};
 pub use exit::{at_exit, end_process_as_failed};
 pub use machine::{cpu_model, memory_gb, os_name};
 pub use process::{boot_id, host_name, is_alive, own_start_ticks, parent_pid, start_ticks};

@@ -10,10 +10,8 @@ use super::NOT_RECORDED;
 pub fn research(doc: &mut Doc, facts: &Facts<'_>) {
     let tests = &facts.state.tests;
     doc.heading(2, "1 Research");
-    if tests
-        .iter()
-        .all(|test| test.notes.is_empty() && test.hypotheses.is_empty() && test.citations.is_empty())
-    {
+    let citations: Vec<_> = facts.state.citations().collect();
+    if citations.is_empty() && tests.iter().all(|test| test.notes.is_empty() && test.hypotheses.is_empty()) {
         doc.line(NOT_RECORDED);
         return;
     }
@@ -53,7 +51,6 @@ pub fn research(doc: &mut Doc, facts: &Facts<'_>) {
         );
     }
     doc.heading(3, "1.6 Sources");
-    let citations: Vec<_> = tests.iter().flat_map(|test| &test.citations).collect();
     if citations.is_empty() {
         doc.line(NOT_RECORDED);
     } else {

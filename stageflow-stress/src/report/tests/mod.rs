@@ -1,4 +1,4 @@
-mod fixture;
+pub(super) mod fixture;
 mod gate;
 mod hostile;
 mod numbers;

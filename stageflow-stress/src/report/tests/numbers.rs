@@ -116,7 +116,7 @@ fn the_summary_counts_and_names_the_rule() {
     );
     assert_eq!(
         summary(&empty(), &[]),
-        "0 tests, 0 checks of which 0 failed, 0 findings, 0 silent failures among them. Verdict: NEEDS_WORK, because no \
+        "0 tests, 0 checks of which 0 failed, 0 findings, no silent failure among them, and no probe looked for any. Verdict: NEEDS_WORK, because no \
          test ran to its end."
     );
 }
