@@ -28,7 +28,7 @@ impl Active {
     pub fn new(log: LogFile) -> Self {
         Active {
             log,
-            assertions: crate::assertion::Counts::default(),
+            assertions: Default::default(),
             panics: std::sync::Mutex::default(),
             body_thread: std::thread::current().id(),
             spans: OpenSpans::default(),

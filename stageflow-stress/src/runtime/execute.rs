@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 
+use super::leftovers::{Leftovers, Mark};
 use super::session::Session;
 use super::watchdog::Watchdog;
 use super::{end, hang};
@@ -44,10 +45,20 @@ pub struct Executed {
     pub end: BodyEnd,
     /// Tasks that were alive when the settling window closed.
     pub leaked_tasks: usize,
+    /// Threads and effects that outlived the body.
+    pub leftovers: Option<Leftovers>,
+}
+
+/// Runs the body, and waits a moment for what it left behind.
+pub fn execute(cx: &TestContext) -> Executed {
+    let mark = Mark::set(&cx.inner);
+    let mut executed = execute_body(cx);
+    executed.leftovers = Some(mark.settle(&cx.inner));
+    executed
 }
 
 /// Runs the body as often as the attribute asks, until it fails.
-pub fn execute(cx: &TestContext) -> Executed {
+fn execute_body(cx: &TestContext) -> Executed {
     let deadline = cx.inner.def.options.timeout.or_else(|| Session::opened()?.store.settings.timeout);
     let (ask, asked) = oneshot::channel();
     let background = &cx.inner.background;
@@ -68,13 +79,14 @@ pub fn execute(cx: &TestContext) -> Executed {
         Body::Sync(_) | Body::SyncProbe(_) => {
             let end = caught(|| repeat_sync(cx));
             background.end_body();
-            Executed { end, leaked_tasks: 0 }
+            Executed { end, leaked_tasks: 0, leftovers: None }
         }
         Body::Async(_) | Body::AsyncProbe(_) => match runtime(cx) {
             Ok(runtime) => on_runtime(cx, runtime, asked, deadline),
             Err(error) => Executed {
                 end: BodyEnd::Returned(Err(Failure::new(format!("cannot build the runtime: {error}")))),
                 leaked_tasks: 0,
+                leftovers: None,
             },
         },
     };
@@ -218,5 +230,5 @@ fn on_runtime(
     let leaked_tasks = leaked_tasks.saturating_sub(background.heartbeats.load(Ordering::SeqCst));
     background.set_runtime(None);
     runtime.shutdown_timeout(SHUTDOWN);
-    Executed { end, leaked_tasks }
+    Executed { end, leaked_tasks, leftovers: None }
 }

@@ -77,26 +77,17 @@ fn run(def: &'static TestDef) -> Result<TestStatus, String> {
     capture::register(&inner.active);
     let tagged = capture::enter(&inner.active);
 
-    let mark = leftovers::Mark::set(inner);
     // What happens after the body is ours: it must not look like the body's.
     let (outcome, duration) = match setup::refusal(def) {
         Some(refusal) => (verdict::file_findings(inner, None, Some(refusal)), Duration::ZERO),
-        None if def.options.determinism == Determinism::Twice => {
-            let compared = determinism::twice(&cx);
-            mark.settle(inner).file(inner);
-            compared
-        }
+        None if def.options.determinism == Determinism::Twice => determinism::twice(&cx),
         None => {
             let started = Instant::now();
             let body = execute::execute(&cx);
             let duration = started.elapsed();
-            let leftovers = mark.settle(inner);
-            let outcome = verdict::file_findings(inner, Some(body), None);
-            leftovers.file(inner);
-            (outcome, duration)
+            (verdict::file_findings(inner, Some(body), None), duration)
         }
     };
-    capture_check::check(inner, session);
     let status = finish(inner, session, &outcome, duration);
     drop(tagged);
     capture::unregister(&inner.active);
@@ -111,6 +102,7 @@ fn finish(
     duration: Duration,
 ) -> TestStatus {
     let asserted = assertions::judge(inner);
+    capture_check::check(inner, session);
     observe::observe(inner, session, outcome);
     let verdict = verdict::decide(inner, session, outcome);
     let log = inner.active.log.summary(session.partial());

@@ -37,7 +37,7 @@ pub struct Verdict {
 
 /// Makes a finding of everything that can be red.
 pub fn file_findings(inner: &Inner, executed: Option<Executed>, refused: Option<String>) -> BodyOutcome {
-    let Some(Executed { end, leaked_tasks }) = executed else {
+    let Some(Executed { end, leaked_tasks, leftovers }) = executed else {
         return BodyOutcome { skipped: None, refused };
     };
     let mut panics = std::mem::take(&mut *inner.active.panics.lock().unwrap_or_else(PoisonError::into_inner));
@@ -102,6 +102,9 @@ pub fn file_findings(inner: &Inner, executed: Option<Executed>, refused: Option<
             .description(format!("{leaked_tasks} tasks of the test were alive after its body had ended and a settling window had passed."))
             .evidence("tasks alive", "counted by the runtime", json!({ "alive": leaked_tasks }));
         inner.file(finding, "runtime", None);
+    }
+    if let Some(leftovers) = leftovers {
+        leftovers.file(inner);
     }
     if let TestKind::Probe { .. } = inner.def.kind {
         let why = NotAvailable::new("the campaign of a scenario probe").to_string();

@@ -19,7 +19,7 @@ use super::session::Session;
 use super::verdict::BodyOutcome;
 use super::{end, setup};
 use crate::capture::{Active, LogEvent, LogFile};
-use crate::context::{Background, Collected, Inner, TestContext};
+use crate::context::{Collected, Inner, TestContext};
 use crate::journal::record::{Record, TestEnd, TestStart, TestStatus};
 use crate::journal::{self, JournalRead};
 use crate::log::format::{Level, Route};
@@ -157,12 +157,12 @@ impl Told {
                 run: Arc::new(resumed),
                 seed: start.seed,
                 active: Arc::new(Active::new(log)),
-                background: Background::default(),
                 start,
                 known: session.known.clone(),
                 root: session.store.settings.root.clone(),
                 collected: Mutex::new(collected),
                 iteration: AtomicU32::new(0),
+                background: Default::default(),
             }),
         })
     }
