@@ -38,7 +38,9 @@ pub(crate) fn expand(
     let shared: Vec<_> = function.shared().collect();
     let ignore = &taken.ignore;
     let module = function.name();
-    let definition = definition(form, function, arguments, &found, &private, workers.as_ref(), &golden);
+    let ignored = ignored(ignore.first());
+    let definition =
+        definition(form, function, arguments, &found, &private, workers.as_ref(), &golden, &ignored);
     let cases = cases(&id, arguments, function, &private, ignore);
     let tracking = catalogue.tracking();
     let text = quote!(&::core::primitive::str);
@@ -151,7 +153,18 @@ fn workers(function: &Function, arguments: &Arguments) -> (Option<TokenStream>, 
     }
 }
 
+/// `#[ignore]` as a value: without the standard harness nobody reads the attribute.
+fn ignored(attr: Option<&syn::Attribute>) -> TokenStream {
+    let Some(attr) = attr else { return quote!(::core::option::Option::None) };
+    let reason = match &attr.meta {
+        syn::Meta::NameValue(meta) => meta.value.to_token_stream(),
+        _ => quote!(""),
+    };
+    quote!(::core::option::Option::Some(#reason))
+}
+
 /// `const fn definition(case, seed) -> TestDef`, from which the cases differ in nothing else.
+#[expect(clippy::too_many_arguments, reason = "one argument for each part of the definition")]
 fn definition(
     form: Form,
     function: &Function,
@@ -160,6 +173,7 @@ fn definition(
     private: &TokenStream,
     workers: Option<&TokenStream>,
     golden: &Ident,
+    ignored: &TokenStream,
 ) -> TokenStream {
     let options = arguments.options.tokens(private, workers);
     let (row, entry) = match found {
@@ -204,6 +218,7 @@ fn definition(
                 package: ::core::env!("CARGO_PKG_NAME"),
                 package_version: ::core::env!("CARGO_PKG_VERSION"),
                 crate_name: ::core::env!("CARGO_CRATE_NAME"),
+                ignore: #ignored,
                 options: #private::Options { seed, ..OPTIONS },
                 body: #body,
                 golden: super::#golden,

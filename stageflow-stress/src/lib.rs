@@ -46,6 +46,7 @@
 #[doc(hidden)]
 #[path = "private.rs"]
 pub mod __private;
+mod assertion;
 mod capture;
 pub mod classify;
 pub mod context;
@@ -59,6 +60,7 @@ pub mod limits;
 mod log;
 mod markdown;
 mod outcome;
+mod own_main;
 pub mod prelude;
 pub mod probe;
 mod registry;

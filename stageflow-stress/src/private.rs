@@ -5,8 +5,10 @@ pub use ::insta;
 pub use ::inventory;
 pub use ::serde_json;
 
+pub use crate::assertion::{Kind as SiteKind, RegisteredSite, Site};
 pub use crate::classify::{Category, Oracle, Pattern, PipelineKind, Priority, Risk, Severity};
 pub use crate::outcome::IntoOutcome;
+pub use crate::own_main::own_main;
 pub use crate::registry::{
     BackgroundPanics, Body, BoxedBody, Determinism, EntryRef, Flavor, GoldenHook, Isolate, ObserverDef,
     Options, Registered, RegisteredObserver, TestDef, TestKind,

@@ -12,7 +12,7 @@ mod routing;
 pub use layer::{StageflowLayer, layer};
 pub use logfile::{LogEvent, LogFile, keep_unattributed_in, unattributed_count};
 pub use panics::{CaughtPanic, payload_text, quietly};
-pub use routing::{Active, enter, register, tag_thread, unregister};
+pub use routing::{Active, current, enter, register, tag_thread, unregister};
 
 use std::sync::OnceLock;
 

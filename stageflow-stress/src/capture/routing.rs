@@ -12,6 +12,8 @@ use crate::log::format::Route;
 pub struct Active {
     /// Its log.
     pub log: LogFile,
+    /// What the test did at the places of assertions.
+    pub assertions: crate::assertion::Counts,
     /// The panics that were caught, in order.
     pub panics: std::sync::Mutex<Vec<CaughtPanic>>,
     /// The thread that runs the body.

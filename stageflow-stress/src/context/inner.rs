@@ -2,7 +2,7 @@
 
 use std::panic::Location;
 use std::path::Path;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::capture::Active;
@@ -26,6 +26,14 @@ pub(crate) struct Inner {
     pub(crate) root: std::path::PathBuf,
     pub(crate) collected: Mutex<Collected>,
     pub(crate) iteration: AtomicU32,
+}
+
+/// How many findings the tests of this process have filed.
+static FILED: AtomicU64 = AtomicU64::new(0);
+
+/// How many findings the tests of this process have filed.
+pub(crate) fn findings_filed() -> u64 {
+    FILED.load(Ordering::Relaxed)
 }
 
 /// What the verdict and the observers need of what was recorded.
@@ -105,6 +113,7 @@ impl Inner {
         let record = FindingRecord { fingerprint: print.clone(), source: source.to_owned(), known, finding };
         self.run.journal.append(Some(self.start.number), Record::Finding(Box::new(record.clone())), true);
         self.collected().findings.push(record);
+        FILED.fetch_add(1, Ordering::Relaxed);
         print
     }
 }

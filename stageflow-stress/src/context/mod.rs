@@ -16,7 +16,7 @@ pub use crate::journal::record::{
 pub use notes::SaveError;
 pub use work::JoinHandle;
 
-pub(crate) use inner::{Collected, Inner};
+pub(crate) use inner::{Collected, Inner, findings_filed};
 
 use std::ops::Deref;
 use std::path::Path;

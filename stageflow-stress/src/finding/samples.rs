@@ -58,6 +58,7 @@ pub(crate) fn empty() -> RunState {
         findings: Vec::new(),
         ledger: Vec::new(),
         last_at: String::new(),
+        catalogue: None,
         losses: Vec::new(),
         unreadable_lines: 0,
     }
@@ -111,6 +112,7 @@ pub(crate) fn test(name: &str, status: TestStatus) -> TestState {
         goldens: Vec::new(),
         panics: Vec::new(),
         observers: Vec::new(),
+        assertions: Vec::new(),
         findings: Vec::new(),
     }
 }

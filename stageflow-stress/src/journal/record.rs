@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use crate::assertion::AssertionRecord;
 use crate::classify::{Category, Oracle, Pattern, PipelineKind, Severity, words};
 use crate::finding::Finding;
 
@@ -68,6 +69,8 @@ pub enum Record {
     Finding(Box<FindingRecord>),
     /// An observer ran after the test.
     Observer(ObserverRecord),
+    /// What a test did at the place of an assertion.
+    Assertion(AssertionRecord),
     /// Something could not be recorded.
     Loss(Loss),
     /// A test ends.

@@ -36,6 +36,8 @@ pub struct TestDef {
     pub package_version: &'static str,
     /// Name of the crate (test binary) that holds the test.
     pub crate_name: &'static str,
+    /// `#[ignore]`, with its reason or an empty text. libtest reads the attribute itself; our own main reads this.
+    pub ignore: Option<&'static str>,
     /// The attribute's arguments.
     pub options: Options,
     /// The user's function.
@@ -242,6 +244,32 @@ inventory::collect!(Registered);
 /// What the attribute of an observer submits.
 pub struct RegisteredObserver(pub &'static ObserverDef);
 inventory::collect!(RegisteredObserver);
+
+/// The tests of this binary, sorted by path as the runner prints it.
+pub fn tests() -> Vec<&'static TestDef> {
+    let mut tests: Vec<_> = inventory::iter::<Registered>.into_iter().map(|test| test.0).collect();
+    tests.sort_by_cached_key(|test| (test.name(), test.crate_name));
+    tests
+}
+
+impl TestDef {
+    /// The test's path as its runner prints it: modules, function, case, without the crate. libtest prints `r#match` for
+    /// a function of that name, so this does.
+    pub fn name(&self) -> String {
+        match self.module_path.split_once("::") {
+            Some((_, path)) => format!("{path}::{}", self.case),
+            None => self.case.to_owned(),
+        }
+    }
+
+    /// The roadmap entry; `None` if this library was built with another roadmap than the test.
+    pub fn entry(&self) -> Option<&'static Entry> {
+        match self.entry {
+            EntryRef::Project { entry, .. } => Some(entry),
+            EntryRef::BuiltIn(id) => crate::roadmap::find(id),
+        }
+    }
+}
 
 /// The observers of this binary that follow `entry`, sorted by path.
 pub fn observers_of(entry: &str) -> Vec<&'static ObserverDef> {

@@ -8,9 +8,21 @@ use crate::finding::FindingType;
 use crate::journal::record::{ContextFact, Fact, GoldenOutcome, TestStatus};
 use crate::log::LogDigest;
 use crate::markdown::count;
+use crate::run::Registered;
 use crate::run::state::{RunState, StoredFinding, TestState};
 
 use super::verdict::{RunStatus, Verdict, status, verdict};
+
+/// What became of a registered test in a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TestFate {
+    /// It began.
+    Ran,
+    /// It is ignored, and nobody asked for it.
+    Ignored,
+    /// A filter left it out, or the run ended before it.
+    NotRun,
+}
 
 /// A state with what is counted from it.
 pub struct Facts<'a> {
@@ -88,6 +100,41 @@ impl<'a> Facts<'a> {
         self.by_name.get(name).copied()
     }
 
+    /// The registered tests of this entry, with what became of each in this run.
+    pub fn registered(&self) -> Vec<(&'a Registered, TestFate)> {
+        let Some(catalogue) = &self.state.catalogue else { return Vec::new() };
+        let ran: BTreeSet<(&str, &str)> = self
+            .state
+            .tests
+            .iter()
+            .map(|test| (test.start.crate_name.as_str(), test.start.name.as_str()))
+            .collect();
+        let of_entry = catalogue.tests.iter().filter(|test| test.entry == self.state.info.entry.id);
+        of_entry
+            .map(|test| {
+                let fate = if ran.contains(&(test.crate_name.as_str(), test.name.as_str())) {
+                    TestFate::Ran
+                } else if test.ignored.is_some() {
+                    TestFate::Ignored
+                } else {
+                    TestFate::NotRun
+                };
+                (test, fate)
+            })
+            .collect()
+    }
+
+    /// Registered tests of this entry that did not run in it, ignored ones included.
+    pub fn never_ran(&self) -> usize {
+        self.registered().iter().filter(|(_, fate)| *fate != TestFate::Ran).count()
+    }
+
+    /// Assertions of the invocation that must be satisfied at least once and are not.
+    pub fn unsatisfied(&self) -> usize {
+        let assertions = self.state.catalogue.iter().flat_map(|catalogue| &catalogue.assertions);
+        assertions.filter(|place| place.is_missing()).count()
+    }
+
     /// Commands that reproduce a finding: those of the tests that saw it.
     pub fn reproduce(&self, stored: &StoredFinding) -> Vec<&'a str> {
         stored
@@ -108,6 +155,8 @@ impl<'a> Facts<'a> {
     pub fn absences(&self) -> Vec<(&'static str, u64)> {
         let lost: u64 = self.state.losses.iter().map(|loss| loss.count).sum();
         vec![
+            ("registered tests that did not run", self.never_ran() as u64),
+            ("assertions not satisfied", self.unsatisfied() as u64),
             ("tests skipped", self.tests_with(TestStatus::Skipped) as u64),
             ("tests refused", self.tests_with(TestStatus::Refused) as u64),
             ("tests crashed", self.tests_with(TestStatus::Crashed) as u64),

@@ -34,6 +34,14 @@ pub fn readme(facts: &Facts<'_>, files: &[(String, String)], others: &[OtherFile
     );
     doc.heading(2, "Summary");
     doc.line(summary_of(facts));
+    if state.catalogue.is_some() {
+        let (registered, never) = (facts.registered().len(), facts.never_ran());
+        doc.line(format!(
+            "{} of this entry: {} ran, {never} did not.",
+            count(registered, "registered test", "registered tests"),
+            registered - never
+        ));
+    }
     if !facts.impossible.is_empty() {
         doc.line("The run is blocked: its data cannot be. Nothing that is computed from it can be believed.");
         doc.items(facts.impossible.iter().map(String::as_str));

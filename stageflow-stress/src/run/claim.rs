@@ -116,6 +116,13 @@ pub fn claim(
     })
 }
 
+/// The run folders that the processes of an invocation have claimed, by entry.
+pub fn folders_of(runs: &Path, invocation: &str) -> Vec<PathBuf> {
+    let path = runs.join(".stageflow/invocations").join(format!("{}.json", slug(invocation)));
+    let shared = read_shared(&path);
+    shared.map_or_else(Vec::new, |shared| shared.runs.into_values().map(|run| runs.join(run)).collect())
+}
+
 /// Creates the next folder of the entry for today (UTC). `create_dir` decides who gets it.
 fn next_folder(runs: &Path, entry: &str) -> io::Result<(PathBuf, String)> {
     let date = humantime::format_rfc3339_seconds(SystemTime::now()).to_string()[..10].to_owned();

@@ -5,6 +5,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
+use super::catalogue::{self, PlaceState};
 use super::claim::read_info;
 use super::state::{RunState, StoredFinding, TestState, Timed};
 use crate::finding::{Finding, FindingType, fingerprint};
@@ -41,6 +42,7 @@ pub fn read_state(dir: &Path) -> io::Result<RunState> {
             tests: Vec::new(),
             findings: Vec::new(),
             ledger: Vec::new(),
+            catalogue: None,
             losses: Vec::new(),
             unreadable_lines: 0,
         },
@@ -50,6 +52,11 @@ pub fn read_state(dir: &Path) -> io::Result<RunState> {
     for (_, read) in journals {
         fold.journal(read);
     }
+    // The runs directory holds the entries' folders, which hold the runs.
+    fold.state.catalogue = dir
+        .parent()
+        .and_then(Path::parent)
+        .and_then(|runs| catalogue::read(runs, &fold.state.info.invocation));
     Ok(fold.finish())
 }
 
@@ -113,6 +120,7 @@ impl Fold {
             Record::Documentation(feedback) => test.documentation.push(feedback),
             Record::Golden(golden) => test.goldens.push(golden),
             Record::Panic(panic) => test.panics.push(panic),
+            Record::Assertion(record) => test.assertions.push(record),
             Record::Observer(observer) => test.observers.push(observer),
             Record::Ledger(value) => {
                 let test = test.start.name.clone();
@@ -191,11 +199,44 @@ impl Fold {
         self.finding(record, name, at);
     }
 
+    /// What must happen at least once in an invocation, and has not although every test has ended.
+    fn never_happened(&mut self) {
+        let Some(catalogue) = &self.state.catalogue else { return };
+        if catalogue.pending > 0 {
+            return;
+        }
+        let entry = &self.state.info.entry.id;
+        let missing: Vec<PlaceState> = catalogue
+            .assertions
+            .iter()
+            .filter(|place| place.is_missing() && place.belongs_to(entry))
+            .cloned()
+            .collect();
+        for missing in missing {
+            let finding = missing.finding();
+            let print = fingerprint(&self.state.info.entry.id, &finding);
+            // The first finding's text stands for places that differ in nothing but their line.
+            let at = self.state.last_at.clone();
+            self.findings.entry(print.clone()).or_insert_with(|| StoredFinding {
+                id: String::new(),
+                fingerprint: print,
+                finding,
+                source: "fold".to_owned(),
+                occurrences: 1,
+                tests: Vec::new(),
+                created_at: at.clone(),
+                updated_at: at,
+                known: None,
+            });
+        }
+    }
+
     fn lose(&mut self, what: &str, count: u64, why: &str) {
         *self.losses.entry((what.to_owned(), why.to_owned())).or_default() += count;
     }
 
     fn finish(mut self) -> RunState {
+        self.never_happened();
         self.state.findings = self.findings.into_values().collect();
         self.state.losses =
             self.losses.into_iter().map(|((what, why), count)| Loss { what, count, why }).collect();
@@ -228,6 +269,7 @@ impl TestState {
             goldens: Vec::new(),
             panics: Vec::new(),
             observers: Vec::new(),
+            assertions: Vec::new(),
             findings: Vec::new(),
         }
     }

@@ -1,5 +1,6 @@
 //! The run folder: where it lies, how it is claimed, and how its files are made from the journals.
 
+mod catalogue;
 mod claim;
 mod environment;
 mod files;
@@ -15,7 +16,11 @@ mod write;
 
 pub use write::{FoldError, recover};
 
+pub(crate) use catalogue::{Catalogue, Catalogued, PlaceState, Registered, test_key};
+pub(crate) use claim::folders_of;
 pub(crate) use files::{create_unique, write_atomically};
 pub(crate) use handover::Handover;
+pub(crate) use invocation::Invocation;
 pub(crate) use slug::{file_time, slug};
 pub(crate) use store::{Run, Store};
+pub(crate) use write::write_folder;

@@ -5,12 +5,13 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::catalogue::CatalogueState;
 use crate::classify::{Priority, Risk};
 use crate::finding::{Finding, FindingStatus};
 use crate::journal::record::{
-    Check, Citation, ContextFact, DocumentationFeedback, DxScore, DxTime, GoldenRecord, Hypothesis, KnownAs,
-    LedgerRecord, Loss, Metric, Note, ObserverRecord, PanicRecord, ProcessInfo, Sample, TestEnd, TestStart,
-    TestStatus, Throughput,
+    AssertionRecord, Check, Citation, ContextFact, DocumentationFeedback, DxScore, DxTime, GoldenRecord,
+    Hypothesis, KnownAs, LedgerRecord, Loss, Metric, Note, ObserverRecord, PanicRecord, ProcessInfo, Sample,
+    TestEnd, TestStart, TestStatus, Throughput,
 };
 
 /// The identity of a run, written once into `.stageflow/run.json` when its folder is claimed.
@@ -110,6 +111,8 @@ pub struct RunState {
     pub ledger: Vec<Timed<LedgerRecord>>,
     /// Time of the last record.
     pub last_at: String,
+    /// What the invocation registered and ran; absent where no catalogue lies beside the run.
+    pub catalogue: Option<CatalogueState>,
     /// What was lost, summed over tests and journals. Empty means: nothing that anybody noticed.
     pub losses: Vec<Loss>,
     /// Journal lines that could not be read: torn by the end of a process, or damaged.
@@ -168,6 +171,8 @@ pub struct TestState {
     pub panics: Vec<PanicRecord>,
     /// The observers that ran after it.
     pub observers: Vec<ObserverRecord>,
+    /// What it did at the places of assertions.
+    pub assertions: Vec<AssertionRecord>,
     /// Fingerprints of its findings.
     pub findings: Vec<String>,
 }

@@ -101,6 +101,21 @@ impl Store {
         }
     }
 
+    /// Writes the files of every run of the invocation, those of other processes included.
+    pub fn fold_all_of_invocation(&self) {
+        let own = self.open_runs();
+        for dir in claim::folders_of(&self.runs, &self.invocation.key) {
+            match own.iter().find(|run| run.dir == dir) {
+                Some(run) => run.dirty.store(true, Ordering::Relaxed),
+                None => {
+                    if let Err(error) = write_folder(&dir) {
+                        say!("stageflow-stress: cannot write the files of {}: {error}", dir.display());
+                    }
+                }
+            }
+        }
+    }
+
     /// The seed of a test: the same for the same root seed and test, whatever else runs.
     pub fn test_seed(&self, package: &str, test: &str) -> u64 {
         seed_of(&["test", &self.seed.to_string(), package, test])

@@ -1,6 +1,7 @@
 //! The end of the process: every run is folded, and a process that leaves in the middle of a test is not green.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, Once, PoisonError, TryLockError};
 use std::time::Duration;
 
@@ -18,6 +19,14 @@ static UNFINISHED: Mutex<Vec<Arc<Inner>>> = Mutex::new(Vec::new());
 
 /// The tests that said they could not run here. libtest shows them as passed, so the end of the process names them.
 static SKIPPED: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+/// Whether somebody else has said where the run folders lie.
+static SHOWN: AtomicBool = AtomicBool::new(false);
+
+/// Leaves out the paths of the run folders at the end of the process.
+pub fn folders_are_shown() {
+    SHOWN.store(true, Ordering::Relaxed);
+}
 
 /// Notes that a test was skipped.
 pub fn skipped(name: &str) {
@@ -120,8 +129,16 @@ fn close(inner: &Arc<Inner>, finding: Finding, message: &str) {
 
 fn fold_all() {
     let Some(session) = Session::opened() else { return };
+    // What must happen at least once is judged when the last test of the invocation has ended: in every run of it.
+    let judged = session.catalogue.as_ref().is_some_and(|catalogue| catalogue.is_judged());
+    if judged {
+        session.store.fold_all_of_invocation();
+    }
     for run in session.store.open_runs() {
         run.fold_if_dirty();
+        if SHOWN.load(Ordering::Relaxed) {
+            continue;
+        }
         say!("stageflow-stress: {} {}", run.info.entry.id, run.dir.join("FINAL_REPORT.md").display());
     }
     if !session.store.open_runs().is_empty() {
@@ -134,6 +151,10 @@ fn fold_all() {
         && !skipped.is_empty()
     {
         say!("stageflow-stress: {} skipped, shown as passed above: {}", skipped.len(), skipped.join(", "));
+    }
+    let hits = crate::assertion::unattributed_count();
+    if hits > 0 {
+        say!("stageflow-stress: {hits} hits of assertions belonged to no test");
     }
     let unattributed = capture::unattributed_count();
     if unattributed > 0 {

@@ -1,10 +1,12 @@
 //! One test from start to verdict: set up, execute, observe, analyse, document.
 
+mod assertions;
 mod determinism;
 mod end;
 mod execute;
 mod isolate;
 mod observe;
+mod repeat;
 mod session;
 mod setup;
 mod verdict;
@@ -13,11 +15,13 @@ mod watchdog;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::assertion::AssertionRecord;
 use crate::capture;
 use crate::context::Inner;
 use crate::journal::record::{Record, TestEnd, TestStatus};
 use crate::registry::{Determinism, TestDef};
 use crate::sys;
+pub use repeat::{findings_so_far, repetition, set_repetition, states};
 use session::Session;
 use verdict::BodyOutcome;
 
@@ -29,10 +33,7 @@ static GATE: Mutex<()> = Mutex::new(());
 /// # Panics
 /// If the test is red: that is how libtest learns it. The reasons have been printed by then.
 pub fn libtest(def: &'static TestDef) {
-    let gate = (!def.options.concurrent).then(|| GATE.lock().unwrap_or_else(PoisonError::into_inner));
-    let end = run(def);
-    drop(gate);
-    match end {
+    match own_main(def) {
         Ok(TestStatus::Passed | TestStatus::Skipped) => {}
         Ok(_) => stop("the test is red; see the reasons above".to_owned()),
         Err(message) => {
@@ -40,6 +41,14 @@ pub fn libtest(def: &'static TestDef) {
             stop(message);
         }
     }
+}
+
+/// Runs a test under the gate. `Err` means that it could not even begin.
+pub fn own_main(def: &'static TestDef) -> Result<TestStatus, String> {
+    let gate = (!def.options.concurrent).then(|| GATE.lock().unwrap_or_else(PoisonError::into_inner));
+    let end = run(def);
+    drop(gate);
+    end
 }
 
 /// Fails the test without a second message from the panic hook.
@@ -76,18 +85,20 @@ fn run(def: &'static TestDef) -> Result<TestStatus, String> {
             (verdict::file_findings(inner, Some(body), None), duration)
         }
     };
-    let status = finish(inner, session, &outcome, duration);
+    let asserted = assertions::judge(inner);
+    let status = finish(inner, session, &outcome, duration, Some(&asserted));
     drop(tagged);
     capture::unregister(&inner.active);
     Ok(status)
 }
 
-/// Judges a test whose body is over, and records its end.
+/// Judges a test whose body is over, and records its end. What it asserted is known only to the process that ran it.
 fn finish(
     inner: &Arc<Inner>,
     session: &'static Session,
     outcome: &BodyOutcome,
     duration: Duration,
+    asserted: Option<&[AssertionRecord]>,
 ) -> TestStatus {
     observe::observe(inner, session, outcome);
     let verdict = verdict::decide(inner, session, outcome);
@@ -103,6 +114,9 @@ fn finish(
         })),
         true,
     );
+    if let Some(asserted) = asserted {
+        assertions::ended(inner, session, asserted);
+    }
     end::ended(inner);
     verdict::print(inner, &verdict);
     if verdict.status == TestStatus::Skipped {

@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use super::end;
+use super::{assertions, end};
 use crate::capture;
 use crate::finding::KnownFindings;
 use crate::registry::TestDef;
-use crate::run::Store;
+use crate::run::{Catalogued, Store};
 use crate::settings::Settings;
+use crate::terminal::say;
 
 /// The store, the known findings and the state of the capture.
 #[derive(Debug)]
@@ -17,6 +18,8 @@ pub struct Session {
     pub store: Store,
     /// The committed file of known findings.
     pub known: Arc<KnownFindings>,
+    /// What this binary registered, on disk; absent where it could not be written.
+    pub catalogue: Option<Catalogued>,
     capture: Option<String>,
 }
 
@@ -41,7 +44,10 @@ impl Session {
         let store = Store::open(settings).map_err(|error| error.to_string())?;
         capture::keep_unattributed_in(&store.runs.join(".stageflow"));
         end::install();
-        Ok(Session { store, known: Arc::new(known), capture })
+        let catalogue = Catalogued::write(&store.runs, &store.invocation.key, &assertions::catalogue())
+            .inspect_err(|error| say!("stageflow-stress: cannot write the catalogue of this binary: {error}"))
+            .ok();
+        Ok(Session { store, known: Arc::new(known), catalogue, capture })
     }
 
     /// Why the capture of logs is not complete, if it is not.
@@ -52,7 +58,7 @@ impl Session {
 
 /// The directory of the crate under test. Archived test binaries run elsewhere than they were built; then the runner's
 /// own variable tells where.
-fn manifest_dir(def: &TestDef) -> PathBuf {
+pub fn manifest_dir(def: &TestDef) -> PathBuf {
     let built = Path::new(def.manifest_dir);
     if built.is_dir() {
         return built.to_owned();

@@ -10,8 +10,8 @@ use crate::capture::{Active, LogFile};
 use crate::context::{Collected, Inner, TestContext};
 use crate::journal::record::TestStart;
 use crate::log::format::Header;
-use crate::registry::{EntryRef, TestDef, TestKind};
-use crate::roadmap::{self, Entry};
+use crate::registry::{TestDef, TestKind};
+use crate::roadmap::Entry;
 use crate::run::{Run, create_unique, file_time, slug, state::EntryInfo};
 use crate::sys;
 
@@ -19,7 +19,7 @@ use crate::sys;
 pub fn set_up(session: &'static Session, def: &'static TestDef) -> Result<TestContext, String> {
     let entry = resolve(def)?;
     let run = open_run(session, def)?;
-    let name = test_name(def);
+    let name = def.name();
     let seed = def.options.seed.unwrap_or_else(|| session.store.test_seed(def.package, &name));
     let attempt = number_from("NEXTEST_ATTEMPT").unwrap_or(1);
     let slug = test_slug(def, &name);
@@ -62,13 +62,20 @@ pub fn set_up(session: &'static Session, def: &'static TestDef) -> Result<TestCo
         seed,
         iterations: options.iterations,
         attempt,
-        stress: std::env::var("NEXTEST_STRESS_CURRENT").ok().filter(|value| value != "none"),
+        stress: std::env::var("NEXTEST_STRESS_CURRENT")
+            .ok()
+            .filter(|value| value != "none")
+            .or_else(super::repetition),
         log: run.relative(&log_path),
     };
     let log = LogFile::start(log_path, log_file, &header(&start, &entry, &run, session))
         .map_err(|error| format!("cannot write the log header of {}: {error}", start.name))?;
-    let active =
-        Arc::new(Active { log, panics: Mutex::new(Vec::new()), body_thread: std::thread::current().id() });
+    let active = Arc::new(Active {
+        log,
+        assertions: Default::default(),
+        panics: Mutex::new(Vec::new()),
+        body_thread: std::thread::current().id(),
+    });
     Ok(TestContext {
         inner: Arc::new(Inner {
             def,
@@ -106,12 +113,9 @@ pub fn refusal(def: &TestDef) -> Option<String> {
 
 /// The entry of the test.
 pub fn resolve(def: &TestDef) -> Result<Entry, String> {
-    match def.entry {
-        EntryRef::Project { entry, .. } => Ok(*entry),
-        EntryRef::BuiltIn(id) => roadmap::find(id)
-            .copied()
-            .ok_or_else(|| format!("the entry {id} is not in the roadmap that this library was built with")),
-    }
+    def.entry().copied().ok_or_else(|| {
+        format!("the entry of {} is not in the roadmap that this library was built with", def.name())
+    })
 }
 
 fn entry_info(entry: &Entry) -> EntryInfo {
@@ -127,16 +131,8 @@ fn entry_info(entry: &Entry) -> EntryInfo {
     }
 }
 
-/// The test's path as its runner prints it: modules, function, case, without the crate.
-pub fn test_name(def: &TestDef) -> String {
-    match def.module_path.split_once("::") {
-        Some((_, path)) => format!("{}::{}", path.replace("r#", ""), def.case),
-        None => def.case.to_owned(),
-    }
-}
-
 /// Two packages may have a test binary of the same name; the package tells them apart where it is not the crate itself.
-fn test_slug(def: &TestDef, name: &str) -> String {
+pub fn test_slug(def: &TestDef, name: &str) -> String {
     let package = def.package.replace('-', "_");
     if package == def.crate_name {
         slug(&format!("{}::{name}", def.crate_name))

@@ -19,6 +19,8 @@ pub mod names {
     pub const RUNS_DIR: &str = "STAGEFLOW_RUNS_DIR";
     /// Identity of the invocation, so that several commands share their folders.
     pub const RUN_ID: &str = "STAGEFLOW_RUN_ID";
+    /// The repetition that a child process of our own main belongs to; set by its parent.
+    pub const REPETITION: &str = "STAGEFLOW_REPETITION";
     /// Deadline of every test that sets none.
     pub const TIMEOUT: &str = "STAGEFLOW_TIMEOUT";
     /// The committed file of known findings.

@@ -1,5 +1,6 @@
 //! `FINAL_REPORT.md`: ten sections, always all of them. What nobody recorded is said to be not recorded.
 
+mod catalogue;
 mod feedback;
 mod findings;
 mod results;
@@ -184,6 +185,8 @@ fn appendices(doc: &mut Doc, facts: &Facts<'_>) {
             }),
         );
     }
+    doc.heading(3, "9.4 Catalogue");
+    catalogue::catalogue(doc, facts);
 }
 
 fn sign_off(doc: &mut Doc, facts: &Facts<'_>) {

@@ -51,6 +51,7 @@ pub fn empty() -> RunState {
         findings: Vec::new(),
         ledger: Vec::new(),
         last_at: START.to_owned(),
+        catalogue: None,
         losses: Vec::new(),
         unreadable_lines: 0,
     }
@@ -116,6 +117,7 @@ pub fn test(name: &str, status: TestStatus) -> TestState {
         goldens: Vec::new(),
         panics: Vec::new(),
         observers: Vec::new(),
+        assertions: Vec::new(),
         findings: Vec::new(),
     }
 }

@@ -37,7 +37,7 @@ pub enum Place {
 
 /// Finds out where the test runs. In the child, this is the first thing that happens: it limits itself.
 pub fn place(def: &TestDef, limits: &Isolate) -> Result<Place, String> {
-    let name = setup::test_name(def);
+    let name = def.name();
     let Some(handover) = Handover::received().filter(|handover| handover.test == name) else {
         return Ok(Place::Child);
     };
@@ -56,7 +56,7 @@ pub fn place(def: &TestDef, limits: &Isolate) -> Result<Place, String> {
 /// Runs the test in a child process and returns its status.
 pub fn run(def: &'static TestDef, limits: &Isolate) -> Result<TestStatus, String> {
     let session = Session::get(def)?;
-    let name = setup::test_name(def);
+    let name = def.name();
     let run = setup::open_run(session, def)?;
     let handover = Handover {
         key: session.store.invocation.key.clone(),
@@ -90,7 +90,7 @@ pub fn run(def: &'static TestDef, limits: &Isolate) -> Result<TestStatus, String
         None,
     );
     let outcome = BodyOutcome { skipped: None, refused: None };
-    Ok(super::finish(&cx.inner, session, &outcome, ended.duration))
+    Ok(super::finish(&cx.inner, session, &outcome, ended.duration, None))
 }
 
 /// What the child recorded.
@@ -159,6 +159,7 @@ impl Told {
                 active: Arc::new(Active {
                     log,
                     panics: Mutex::default(),
+                    assertions: Default::default(),
                     body_thread: std::thread::current().id(),
                 }),
                 start,
