@@ -19,6 +19,7 @@ mod watchdog;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::assertion::AssertionRecord;
 use crate::capture;
 use crate::context::Inner;
 use crate::journal::record::{Record, TestEnd, TestStatus};
@@ -88,20 +89,21 @@ fn run(def: &'static TestDef) -> Result<TestStatus, String> {
             (verdict::file_findings(inner, Some(body), None), duration)
         }
     };
-    let status = finish(inner, session, &outcome, duration);
+    let asserted = assertions::judge(inner);
+    let status = finish(inner, session, &outcome, duration, Some(&asserted));
     drop(tagged);
     capture::unregister(&inner.active);
     Ok(status)
 }
 
-/// Judges a test whose body is over, and records its end.
+/// Judges a test whose body is over, and records its end. What it asserted is known only to the process that ran it.
 fn finish(
     inner: &Arc<Inner>,
     session: &'static Session,
     outcome: &BodyOutcome,
     duration: Duration,
+    asserted: Option<&[AssertionRecord]>,
 ) -> TestStatus {
-    let asserted = assertions::judge(inner);
     capture_check::check(inner, session);
     observe::observe(inner, session, outcome);
     let verdict = verdict::decide(inner, session, outcome);
@@ -117,7 +119,9 @@ fn finish(
         })),
         true,
     );
-    assertions::ended(inner, session, &asserted);
+    if let Some(asserted) = asserted {
+        assertions::ended(inner, session, asserted);
+    }
     end::ended(inner);
     verdict::print(inner, &verdict);
     if verdict.status == TestStatus::Skipped {

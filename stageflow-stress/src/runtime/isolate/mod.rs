@@ -90,7 +90,7 @@ pub fn run(def: &'static TestDef, limits: &Isolate) -> Result<TestStatus, String
         None,
     );
     let outcome = BodyOutcome { skipped: None, refused: None };
-    Ok(super::finish(&cx.inner, session, &outcome, ended.duration))
+    Ok(super::finish(&cx.inner, session, &outcome, ended.duration, None))
 }
 
 /// What the child recorded.

@@ -9,6 +9,7 @@ use std::time::Instant;
 use super::Ended;
 use crate::registry::Isolate;
 use crate::run::Handover;
+use crate::settings::names;
 use crate::sys;
 
 /// How much of the end of an output is read.
@@ -34,6 +35,9 @@ pub fn run(handover: &Handover, limits: &Isolate) -> io::Result<Ended> {
         .stdin(Stdio::null())
         .stdout(stdout.try_clone()?)
         .stderr(stderr.try_clone()?);
+    if let Some(repetition) = crate::runtime::repetition() {
+        command.env(names::REPETITION, repetition);
+    }
     if let Some(bytes) = limits.stack {
         command.env("RUST_MIN_STACK", bytes.to_string());
     }
