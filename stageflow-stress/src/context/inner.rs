@@ -52,7 +52,7 @@ pub(crate) struct Collected {
 impl Inner {
     /// Appends a record of this test.
     pub(crate) fn record(&self, record: Record) {
-        self.run.journal.append(Some(self.start.number), record, false);
+        self.run.journal.append(Some(self.start.number), record);
         self.note_late();
     }
 
@@ -121,7 +121,7 @@ impl Inner {
         let print = fingerprint(self.entry.id, &finding);
         let known = self.known.lookup(&print);
         let record = FindingRecord { fingerprint: print.clone(), source: source.to_owned(), known, finding };
-        self.run.journal.append(Some(self.start.number), Record::Finding(Box::new(record.clone())), true);
+        self.run.journal.append(Some(self.start.number), Record::Finding(Box::new(record.clone())));
         self.note_late();
         self.collected().findings.push(record);
         FILED.fetch_add(1, Ordering::Relaxed);

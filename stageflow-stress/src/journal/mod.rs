@@ -6,6 +6,7 @@
 mod line;
 mod reader;
 pub mod record;
+mod words;
 mod writer;
 
 pub use reader::{JournalRead, read};

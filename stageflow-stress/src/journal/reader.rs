@@ -55,9 +55,8 @@ mod tests {
         std::thread::scope(|scope| {
             for thread in 0..4 {
                 let journal = &journal;
-                scope.spawn(move || {
-                    (0..250).for_each(|n| journal.append(Some(thread), metric(f64::from(n)), false))
-                });
+                scope
+                    .spawn(move || (0..250).for_each(|n| journal.append(Some(thread), metric(f64::from(n)))));
             }
         });
         let whole = read(&path).unwrap();
@@ -70,7 +69,7 @@ mod tests {
 
         // The process is gone, and another one closes what it left open.
         fs::write(&path, &bytes[..bytes.len() - 5]).unwrap();
-        Journal::resume(&path).unwrap().append(Some(0), metric(-1.0), false);
+        Journal::resume(&path).unwrap().append(Some(0), metric(-1.0));
         let resumed = read(&path).unwrap();
         assert_eq!((resumed.records.len(), resumed.unreadable, resumed.missing), (1000, 1, 0));
         assert!(resumed.records[998].t <= resumed.records[999].t);
@@ -81,7 +80,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("j.jsonl");
         let journal = Journal::create(&path).unwrap();
-        (0..3).for_each(|n| journal.append(None, metric(f64::from(n)), false));
+        (0..3).for_each(|n| journal.append(None, metric(f64::from(n))));
         let text = fs::read_to_string(&path).unwrap();
         let without_second: String =
             text.lines().enumerate().filter(|(at, _)| *at != 1).map(|(_, l)| format!("{l}\n")).collect();

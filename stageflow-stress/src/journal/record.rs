@@ -6,8 +6,11 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use super::words::{
+    Aspect, DocumentationAspect, DxTimed, Fact, GoldenOutcome, HypothesisResult, Ledger, TestStatus, Topic,
+};
 pub use crate::assertion::AssertionRecord;
-use crate::classify::{Category, Oracle, Pattern, PipelineKind, Severity, words};
+use crate::classify::{Category, Oracle, Pattern, PipelineKind, Severity};
 use crate::finding::Finding;
 
 /// One line of a journal, without its checksum.
@@ -207,20 +210,6 @@ pub struct Throughput {
     pub nanos: u64,
 }
 
-words! {
-    /// What became of a hypothesis.
-    pub enum HypothesisResult: "result of a hypothesis" {
-        /// Stated, not decided.
-        Open = "open",
-        /// The evidence supports it.
-        Confirmed = "confirmed",
-        /// The evidence speaks against it.
-        Rejected = "rejected",
-        /// Some of it holds.
-        Partial = "partial",
-    }
-}
-
 /// A hypothesis with its result.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Hypothesis {
@@ -230,20 +219,6 @@ pub struct Hypothesis {
     pub result: HypothesisResult,
     /// What decided it.
     pub evidence: String,
-}
-
-words! {
-    /// What a note is about.
-    pub enum Topic: "topic" {
-        /// The industry: its rules, its work, its failures.
-        Industry = "industry",
-        /// The problem and the state of the art.
-        Technical = "technical",
-        /// How the framework relates to it.
-        Framework = "framework",
-        /// Anything else.
-        General = "general",
-    }
 }
 
 /// A research note.
@@ -266,30 +241,6 @@ pub struct Citation {
     pub relevance: String,
 }
 
-words! {
-    /// What a fact about the setting describes.
-    pub enum Fact: "fact" {
-        /// Industry vertical.
-        Industry = "industry",
-        /// Who the test plays.
-        Persona = "persona",
-        /// How the system is deployed.
-        DeploymentMode = "deployment_mode",
-        /// The model that agents use.
-        AgentModel = "agent_model",
-        /// Version of the framework under test.
-        StageflowVersion = "stageflow_version",
-        /// What must hold for success.
-        SuccessCriterion = "success_criterion",
-        /// A data set that was used.
-        DataSet = "data_set",
-        /// A service that was mocked.
-        MockedService = "mocked_service",
-        /// A parameter of the test, as `name=value`.
-        Parameter = "parameter",
-    }
-}
-
 /// A fact about the setting of a test.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ContextFact {
@@ -297,28 +248,6 @@ pub struct ContextFact {
     pub fact: Fact,
     /// The value.
     pub value: String,
-}
-
-words! {
-    /// The eight aspects of developer experience.
-    pub enum Aspect: "aspect of developer experience" {
-        /// Was it easy to find the right APIs?
-        Discoverability = "discoverability",
-        /// Were the APIs intuitive to use?
-        Clarity = "clarity",
-        /// Was documentation helpful and accurate?
-        Documentation = "documentation",
-        /// Were errors actionable?
-        ErrorMessages = "error_messages",
-        /// Was it easy to diagnose issues?
-        Debugging = "debugging",
-        /// How much repetitive code was needed? (5 is little.)
-        Boilerplate = "boilerplate",
-        /// Could behavior be customised easily?
-        Flexibility = "flexibility",
-        /// Did the framework add overhead? (5 is little.)
-        Performance = "performance",
-    }
 }
 
 /// A score of the developer experience.
@@ -332,18 +261,6 @@ pub struct DxScore {
     pub notes: String,
 }
 
-words! {
-    /// What a time of the developer experience measures.
-    pub enum DxTimed: "developer-experience time" {
-        /// Until the first pipeline ran.
-        FirstPipeline = "first_pipeline",
-        /// Until an error was understood.
-        UnderstandError = "understand_error",
-        /// Until a workaround stood.
-        ImplementWorkaround = "implement_workaround",
-    }
-}
-
 /// A time of the developer experience.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DxTime {
@@ -351,20 +268,6 @@ pub struct DxTime {
     pub what: DxTimed,
     /// Minutes.
     pub minutes: f64,
-}
-
-words! {
-    /// What feedback on documentation is about.
-    pub enum DocumentationAspect: "aspect of documentation" {
-        /// Was it understandable?
-        Clarity = "clarity",
-        /// What is missing?
-        Coverage = "coverage",
-        /// What differs from actual behavior?
-        Accuracy = "accuracy",
-        /// What would have helped?
-        Improvement = "improvement",
-    }
 }
 
 /// Feedback on the documentation of what is tested.
@@ -378,20 +281,6 @@ pub struct DocumentationFeedback {
     pub text: String,
 }
 
-words! {
-    /// The four ledgers.
-    pub enum Ledger: "ledger" {
-        /// What works well: `strengths.json`.
-        Strengths = "strengths",
-        /// Defects: `bugs.json`.
-        Bugs = "bugs",
-        /// Friction for developers: `dx.json`.
-        Dx = "dx",
-        /// Suggestions: `improvements.json`.
-        Improvements = "improvements",
-    }
-}
-
 /// An entry of a ledger that is no finding. The fields are those of the ledger's template.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LedgerRecord {
@@ -399,24 +288,6 @@ pub struct LedgerRecord {
     pub ledger: Ledger,
     /// The entry without id, agent and time, which the fold gives.
     pub entry: serde_json::Map<String, Value>,
-}
-
-words! {
-    /// What came of comparing a golden.
-    pub enum GoldenOutcome: "golden outcome" {
-        /// Equal to its reference.
-        Match = "match",
-        /// Different from its reference.
-        Mismatch = "mismatch",
-        /// There is no reference yet.
-        New = "new",
-        /// Written or replaced in this very run, so nothing was compared.
-        Accepted = "accepted",
-        /// Different, and let pass because the environment told so.
-        Forced = "forced",
-        /// The comparison could not be made.
-        Unusable = "unusable",
-    }
 }
 
 /// A golden was compared.
@@ -510,24 +381,6 @@ pub struct Loss {
     pub count: u64,
     /// Why.
     pub why: String,
-}
-
-words! {
-    /// How a test ended, as its runner saw it.
-    pub enum TestStatus: "test status" {
-        /// Nothing red.
-        Passed = "passed",
-        /// Red.
-        Failed = "failed",
-        /// It said that it could not run here.
-        Skipped = "skipped",
-        /// It asked for something that this version does not have.
-        Refused = "refused",
-        /// It started and no end was recorded.
-        Crashed = "crashed",
-        /// It started in a process that is still alive.
-        Running = "running",
-    }
 }
 
 /// The end of a test.

@@ -88,12 +88,11 @@ impl Journal {
         })
     }
 
-    /// Appends a record. With `sync`, it survives a power cut once this returns; without, it survives the process.
-    /// Findings and ends of tests are synced whatever is asked.
+    /// Appends a record. It survives the process once this returns; a finding or the end of a test survives a power cut.
     ///
     /// Recording never breaks a test: a record that cannot be written is counted, see [`Journal::lost`].
-    pub fn append(&self, test: Option<u32>, record: Record, sync: bool) {
-        let sync = sync || matches!(record, Record::Finding(_) | Record::TestEnd(_));
+    pub fn append(&self, test: Option<u32>, record: Record) {
+        let sync = matches!(record, Record::Finding(_) | Record::TestEnd(_));
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         // Within a process the order is that of the monotonic clock; a step of the wall clock must not turn it round.
         let elapsed = self.opened.elapsed();

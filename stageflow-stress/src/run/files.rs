@@ -4,8 +4,19 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-/// Replaces a file as a whole: readers see the old content or the new, whatever happens in between.
+/// Replaces a file as a whole: readers see the old content or the new, whatever happens in between, a power cut
+/// included.
 pub fn write_atomically(path: &Path, content: &[u8]) -> io::Result<()> {
+    replace(path, content, File::sync_all)
+}
+
+/// As [`write_atomically`], but a power cut may leave the old content or none: for what is written once a test and can be
+/// computed again, since waiting for the disk is most of what an empty test costs.
+pub fn write_whole(path: &Path, content: &[u8]) -> io::Result<()> {
+    replace(path, content, |_| Ok(()))
+}
+
+fn replace(path: &Path, content: &[u8], settle: impl FnOnce(&File) -> io::Result<()>) -> io::Result<()> {
     let directory = path.parent().ok_or_else(|| io::Error::other("a file needs a directory"))?;
     fs::create_dir_all(directory)?;
     // A reader that watches modification times need not wake for the same bytes.
@@ -15,7 +26,7 @@ pub fn write_atomically(path: &Path, content: &[u8]) -> io::Result<()> {
     let temporary = directory.join(format!(".tmp-{}", uuid::Uuid::now_v7()));
     let written = File::create(&temporary).and_then(|mut file| {
         file.write_all(content)?;
-        file.sync_all()
+        settle(&file)
     });
     if let Err(error) = written.and_then(|()| fs::rename(&temporary, path)) {
         let _ = fs::remove_file(&temporary);

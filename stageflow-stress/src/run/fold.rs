@@ -247,32 +247,3 @@ impl Fold {
         self.state
     }
 }
-
-impl TestState {
-    fn new(start: crate::journal::record::TestStart, started_at: String) -> Self {
-        TestState {
-            start,
-            started_at,
-            ended_at: None,
-            status: TestStatus::Running,
-            end: None,
-            checks: Vec::new(),
-            metrics: Vec::new(),
-            samples: Vec::new(),
-            throughputs: Vec::new(),
-            hypotheses: Vec::new(),
-            notes: Vec::new(),
-            citations: Vec::new(),
-            facts: Vec::new(),
-            dx_scores: Vec::new(),
-            dx_times: Vec::new(),
-            documentation: Vec::new(),
-            goldens: Vec::new(),
-            panics: Vec::new(),
-            observers: Vec::new(),
-            assertions: Vec::new(),
-            findings: Vec::new(),
-            late: 0,
-        }
-    }
-}

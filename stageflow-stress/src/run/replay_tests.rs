@@ -118,7 +118,7 @@ fn every_prefix_of_a_journal_tells_what_is_whole_in_it() {
     let script = script();
     let mut ends = vec![0];
     for (test, record) in &script {
-        journal.append(*test, record.clone(), false);
+        journal.append(*test, record.clone());
         ends.push(fs::metadata(&path).unwrap().len() as usize);
     }
     let bytes = fs::read(&path).unwrap();
@@ -142,7 +142,7 @@ fn what_is_promised_to_survive_a_power_cut_was_synced_when_append_returned() {
     let mut promised = 0;
     let mut appended = Vec::new();
     for (test, record) in script() {
-        journal.append(test, record.clone(), false);
+        journal.append(test, record.clone());
         appended.push((test, record));
         promised = match appended.last() {
             Some((_, Record::Finding(_) | Record::TestEnd(_))) => appended.len(),

@@ -209,6 +209,36 @@ impl RunState {
     }
 }
 
+impl TestState {
+    /// A test that has started and recorded nothing yet.
+    pub fn new(start: TestStart, started_at: String) -> Self {
+        TestState {
+            start,
+            started_at,
+            ended_at: None,
+            status: TestStatus::Running,
+            end: None,
+            checks: Vec::new(),
+            metrics: Vec::new(),
+            samples: Vec::new(),
+            throughputs: Vec::new(),
+            hypotheses: Vec::new(),
+            notes: Vec::new(),
+            citations: Vec::new(),
+            facts: Vec::new(),
+            dx_scores: Vec::new(),
+            dx_times: Vec::new(),
+            documentation: Vec::new(),
+            goldens: Vec::new(),
+            panics: Vec::new(),
+            observers: Vec::new(),
+            assertions: Vec::new(),
+            findings: Vec::new(),
+            late: 0,
+        }
+    }
+}
+
 impl StoredFinding {
     /// The status: what the committed file says, else open. A finding that the file calls resolved was seen again, so
     /// it is open.

@@ -146,7 +146,6 @@ impl Run {
                 command: env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect(),
                 runner: runner.to_owned(),
             })),
-            false,
         );
         Ok(Run {
             dir,

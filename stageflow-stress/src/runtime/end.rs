@@ -125,7 +125,6 @@ fn close(inner: &Arc<Inner>, finding: Finding, message: &str) {
             red: vec![fingerprint],
             log: inner.active.log.summary(partial),
         })),
-        true,
     );
     ended(inner);
     inner.run.fold_soon();

@@ -117,7 +117,6 @@ fn finish(
             red: verdict.red.clone(),
             log,
         })),
-        true,
     );
     if let Some(asserted) = asserted {
         assertions::ended(inner, session, asserted);

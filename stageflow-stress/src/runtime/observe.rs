@@ -11,7 +11,7 @@ use crate::log::format::{Level, parse};
 use crate::log::{AnalysisInput, analyze};
 use crate::probe::{CheckSeen, Evidence, GoldenSeen, LogLine, PanicSeen};
 use crate::registry::{self, ObserverDef};
-use crate::run::write_atomically;
+use crate::run::write_whole;
 
 /// Analyses the test's log and lets the observers of its entry run.
 pub fn observe(inner: &Inner, session: &Session, outcome: &BodyOutcome) {
@@ -54,7 +54,7 @@ fn analyse_log(inner: &Inner, session: &Session, outcome: &BodyOutcome, text: &s
         ("_analysis.md", analysis.markdown()),
     ] {
         let path = inner.run.dir.join(format!("{stem}{ending}"));
-        if let Err(error) = write_atomically(&path, content.as_bytes()) {
+        if let Err(error) = write_whole(&path, content.as_bytes()) {
             eprintln!("stageflow-stress: cannot write {}: {error}", path.display());
         }
     }
