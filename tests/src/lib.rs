@@ -55,6 +55,14 @@ impl Project {
         Project { directory, name: name.to_owned() }
     }
 
+    /// Adds the target `own` with a main of its own: the tests of `source`, which are also built with libtest's harness.
+    pub fn with_own_main(self, source: &str) -> Project {
+        let manifest = fs::read_to_string(self.root().join("Cargo.toml")).expect("the manifest");
+        self.write("Cargo.toml", &format!("{manifest}\n[[test]]\nname = \"own\"\nharness = false\n"));
+        self.write("tests/own.rs", &format!("{source}\nstageflow_stress::main!();\n"));
+        self
+    }
+
     /// The project's directory.
     pub fn root(&self) -> &Path {
         self.directory.path()

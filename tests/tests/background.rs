@@ -17,6 +17,7 @@ static PROJECT: LazyLock<Project> = LazyLock::new(|| {
             ("tests/plain.rs", include_str!("../fixtures/plain.rs")),
         ],
     )
+    .with_own_main(include_str!("../fixtures/background.rs"))
 });
 
 fn runs_of(function: &str) -> PathBuf {
@@ -137,7 +138,7 @@ fn the_five_are_red_here_and_green_under_a_plain_test() {
     let word = |green: bool| if green { "green" } else { "**red**" };
     let nextest = have("nextest", &["cargo", "nextest", "--version"]);
     let mut table = "| defect | `#[tokio::test]`, cargo test | `#[tokio::test]`, nextest | `#[roadmap_test]`, cargo test | \
-                     `#[roadmap_test]`, nextest |\n| --- | --- | --- | --- | --- |\n"
+                     `#[roadmap_test]`, nextest | `#[roadmap_test]`, own main |\n| --- | --- | --- | --- | --- | --- |\n"
         .to_owned();
     for (function, words) in FIVE {
         let _ = write!(table, "| {words} |");
@@ -155,6 +156,9 @@ fn the_five_are_red_here_and_green_under_a_plain_test() {
             assert_eq!(other, binary == "plain", "{binary} {name} under nextest");
             let _ = write!(table, " {} | {} |", word(libtest.green), word(other));
         }
+        let own = PROJECT.test(&["--test", "own", "--", "--exact", &format!("{function}::work_001")], &[]);
+        assert!(!own.green, "{function} under its own main:\n{}", own.text);
+        let _ = write!(table, " {} |", word(own.green));
         table.push('\n');
     }
     let documented = std::fs::read_to_string(repository().join("docs/background-failures.md")).unwrap();

@@ -9,6 +9,9 @@ use std::time::{Duration, Instant};
 
 use stageflow_stress_tests::{Project, by_title, have, json, repository};
 
+/// A target with `harness = false` and `stageflow_stress::main!()`, run by cargo.
+const OWN_MAIN: &str = "stageflow_stress::main!()";
+
 const DOCUMENT: &str = "docs/endings.md";
 const BEGIN: &str = "<!-- measured by tests/tests/endings_table.rs -->\n";
 const END: &str = "<!-- end of what is measured -->\n";
@@ -48,10 +51,15 @@ fn every_ending_is_as_the_document_says() {
                 "[profile.impatient]\nslow-timeout = { period = \"1s\", terminate-after = 1, grace-period = \"1s\" }\n",
             ),
         ],
-    );
+    )
+    .with_own_main(include_str!("../fixtures/every_ending.rs"));
     project.build();
-    let mut measured = table(&project, "cargo test");
-    assert_success_is_rare(&measured);
+    let mut measured = String::new();
+    for runner in ["cargo test", OWN_MAIN] {
+        let more = table(&project, runner);
+        assert_success_is_rare(&more);
+        measured.push_str(&more);
+    }
     let nextest = have("nextest", &["cargo", "nextest", "--version"]);
     if nextest {
         let more = table(&project, "cargo nextest run");
@@ -87,10 +95,13 @@ fn table(project: &Project, runner: &str) -> String {
         "\n### Under `{runner}`\n\n| ending | exit status | the journal's last word | `findings.json` | after `recover` | findings then |\n|---|---|---|---|---|---|\n"
     );
     for (number, (ending, function, by)) in ENDINGS.iter().enumerate() {
-        if matches!(by, By::NextestTimeout) && runner == "cargo test" {
+        if matches!(by, By::NextestTimeout) && runner != "cargo nextest run" {
             continue;
         }
-        let runs = project.root().join("target-of").join(format!("{}-{number}", runner.replace(' ', "-")));
+        let runs = project
+            .root()
+            .join("target-of")
+            .join(format!("{}-{number}", runner.replace(|c: char| !c.is_alphanumeric(), "-")));
         let status = end(project, runner, function, *by, &runs);
         let folder = only_run(&runs);
         let journal = last_word(&folder);
@@ -120,6 +131,7 @@ fn end(project: &Project, runner: &str, function: &str, by: By, runs: &Path) -> 
     let filter = format!("{function}::");
     let mut arguments = match runner {
         "cargo test" => vec!["test", "--test", "it", "--", &filter],
+        OWN_MAIN => vec!["test", "--test", "own", "--", &filter],
         _ => vec!["nextest", "run", "--test", "it", &filter],
     };
     if matches!(by, By::NextestTimeout) {
