@@ -50,7 +50,7 @@ pub struct Run {
     pub journal: Journal,
     tests: AtomicU32,
     dirty: AtomicBool,
-    folded: Mutex<Option<Instant>>,
+    folded: Mutex<Instant>,
 }
 
 impl Store {
@@ -153,7 +153,7 @@ impl Run {
             journal,
             tests: AtomicU32::new(0),
             dirty: AtomicBool::new(false),
-            folded: Mutex::new(None),
+            folded: Mutex::new(Instant::now()),
         })
     }
 
@@ -165,7 +165,7 @@ impl Run {
             journal: Journal::resume(path)?,
             tests: AtomicU32::new(u32::MAX),
             dirty: AtomicBool::new(false),
-            folded: Mutex::new(None),
+            folded: Mutex::new(Instant::now()),
         })
     }
 
@@ -183,7 +183,7 @@ impl Run {
     pub fn fold_soon(&self) {
         self.mark_dirty();
         let due = match self.folded.lock() {
-            Ok(folded) => folded.is_none_or(|at| at.elapsed() >= FOLD_EVERY),
+            Ok(folded) => folded.elapsed() >= FOLD_EVERY,
             Err(_) => false,
         };
         if due {
@@ -200,7 +200,7 @@ impl Run {
             say!("stageflow-stress: cannot write the files of {}: {error}", self.dir.display());
         }
         if let Ok(mut folded) = self.folded.lock() {
-            *folded = Some(Instant::now());
+            *folded = Instant::now();
         }
     }
 
