@@ -20,7 +20,7 @@ use crate::settings::Settings;
 use crate::sys;
 use crate::terminal::say;
 
-/// How much time may pass between two folds of a run while tests keep ending.
+/// How much time passes at least between two folds of a run while tests keep ending.
 const FOLD_EVERY: Duration = Duration::from_secs(2);
 
 /// The runs directory, the invocation and the open runs of this process.
@@ -50,7 +50,7 @@ pub struct Run {
     pub journal: Journal,
     tests: AtomicU32,
     dirty: AtomicBool,
-    folded: Mutex<Instant>,
+    folded: Mutex<Folded>,
 }
 
 impl Store {
@@ -122,6 +122,24 @@ impl Store {
     }
 }
 
+/// When a run's files were last computed, and how long that took.
+#[derive(Debug)]
+struct Folded {
+    ended: Instant,
+    took: Duration,
+}
+
+impl Folded {
+    fn never() -> Self {
+        Folded { ended: Instant::now(), took: Duration::ZERO }
+    }
+
+    /// A fold reads the whole run, so it costs more the longer the run: it may take a tenth of the time, not all of it.
+    fn is_due(&self) -> bool {
+        self.ended.elapsed() >= FOLD_EVERY.max(self.took * 10)
+    }
+}
+
 impl Run {
     fn open(dir: PathBuf, info: RunInfo, runner: &str) -> io::Result<Run> {
         // The parent of an isolated test finds the journal by the name that it gave.
@@ -153,7 +171,7 @@ impl Run {
             journal,
             tests: AtomicU32::new(0),
             dirty: AtomicBool::new(false),
-            folded: Mutex::new(Instant::now()),
+            folded: Mutex::new(Folded::never()),
         })
     }
 
@@ -165,7 +183,7 @@ impl Run {
             journal: Journal::resume(path)?,
             tests: AtomicU32::new(u32::MAX),
             dirty: AtomicBool::new(false),
-            folded: Mutex::new(Instant::now()),
+            folded: Mutex::new(Folded::never()),
         })
     }
 
@@ -183,7 +201,7 @@ impl Run {
     pub fn fold_soon(&self) {
         self.mark_dirty();
         let due = match self.folded.lock() {
-            Ok(folded) => folded.elapsed() >= FOLD_EVERY,
+            Ok(folded) => folded.is_due(),
             Err(_) => false,
         };
         if due {
@@ -196,11 +214,12 @@ impl Run {
         if !self.dirty.swap(false, Ordering::Relaxed) {
             return;
         }
+        let began = Instant::now();
         if let Err(error) = write_folder(&self.dir) {
             say!("stageflow-stress: cannot write the files of {}: {error}", self.dir.display());
         }
         if let Ok(mut folded) = self.folded.lock() {
-            *folded = Instant::now();
+            *folded = Folded { ended: Instant::now(), took: began.elapsed() };
         }
     }
 
