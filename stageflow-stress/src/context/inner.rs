@@ -12,7 +12,7 @@ use crate::finding::{Finding, KnownFindings, fingerprint};
 use crate::journal::record::{Check, FindingRecord, GoldenOutcome, Metric, Record, TestStart};
 use crate::registry::TestDef;
 use crate::roadmap::Entry;
-use crate::run::Run;
+use crate::run::{Run, shown_below};
 
 /// The state of a running test. Outlives the test where a task or thread still holds a handle.
 #[derive(Debug)]
@@ -78,8 +78,7 @@ impl Inner {
 
     /// A source file as findings show it: relative to the workspace root where it lies below it.
     pub(crate) fn shown_file(&self, file: &str) -> String {
-        let path = Path::new(file);
-        path.strip_prefix(&self.root).unwrap_or(path).to_string_lossy().replace('\\', "/")
+        shown_below(&self.root, Path::new(file))
     }
 
     /// The text of a source line without its indentation, as part of a fingerprint; `None` where it cannot be read.

@@ -4,6 +4,11 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+/// A path as files show it: with `/`, and relative to `base` where it lies below it.
+pub fn shown_below(base: &Path, path: &Path) -> String {
+    path.strip_prefix(base).unwrap_or(path).to_string_lossy().replace('\\', "/")
+}
+
 /// Replaces a file as a whole: readers see the old content or the new, whatever happens in between, a power cut
 /// included.
 pub fn write_atomically(path: &Path, content: &[u8]) -> io::Result<()> {

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::claim;
+use super::files::shown_below;
 use super::handover::Handover;
 use super::invocation::{Invocation, seed_of};
 use super::slug::slug;
@@ -225,6 +226,6 @@ impl Run {
 
     /// A path below the run folder as text with `/`.
     pub fn relative(&self, path: &Path) -> String {
-        path.strip_prefix(&self.dir).unwrap_or(path).to_string_lossy().replace('\\', "/")
+        shown_below(&self.dir, path)
     }
 }

@@ -12,7 +12,7 @@ use crate::journal::record::TestStart;
 use crate::log::format::Header;
 use crate::registry::{TestDef, TestKind};
 use crate::roadmap::Entry;
-use crate::run::{Run, create_unique, file_time, slug, state::EntryInfo};
+use crate::run::{Run, create_unique, file_time, shown_below, slug, state::EntryInfo};
 use crate::sys;
 
 /// Prepares everything that a test needs before its body runs.
@@ -40,7 +40,7 @@ pub fn set_up(session: &'static Session, def: &'static TestDef) -> Result<TestCo
         crate_name: def.crate_name.to_owned(),
         package: def.package.to_owned(),
         package_version: def.package_version.to_owned(),
-        file: shown(def.file, &session.store.settings.root),
+        file: shown_below(&session.store.settings.root, Path::new(def.file)),
         line: def.line,
         kind: match def.kind {
             TestKind::Roadmap => "roadmap_test",
@@ -161,11 +161,6 @@ fn header(start: &TestStart, entry: &Entry, run: &Run, session: &Session) -> Hea
         header = header.with(fact.fact.as_str(), &fact.value);
     }
     header
-}
-
-fn shown(file: &str, root: &Path) -> String {
-    let path = Path::new(file);
-    path.strip_prefix(root).unwrap_or(path).to_string_lossy().replace('\\', "/")
 }
 
 fn owned(texts: &[&str]) -> Vec<String> {

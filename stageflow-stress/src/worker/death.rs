@@ -70,30 +70,12 @@ impl From<ExitStatus> for WorkerExit {
         }
         #[cfg(unix)]
         if let Some(number) = std::os::unix::process::ExitStatusExt::signal(&status) {
-            return WorkerExit::Signal { number, name: signal_name(number) };
+            let name =
+                crate::sys::signal_name(number).map_or_else(|| format!("signal {number}"), str::to_owned);
+            return WorkerExit::Signal { number, name };
         }
         WorkerExit::Unknown
     }
-}
-
-/// Names of the signals whose numbers are the same on every Unix.
-#[cfg(unix)]
-fn signal_name(number: i32) -> String {
-    let name = match number {
-        1 => "SIGHUP",
-        2 => "SIGINT",
-        3 => "SIGQUIT",
-        4 => "SIGILL",
-        6 => "SIGABRT",
-        8 => "SIGFPE",
-        9 => "SIGKILL",
-        11 => "SIGSEGV",
-        13 => "SIGPIPE",
-        14 => "SIGALRM",
-        15 => "SIGTERM",
-        _ => return format!("signal {number}"),
-    };
-    name.to_owned()
 }
 
 impl fmt::Display for WorkerExit {
