@@ -40,7 +40,10 @@
 //!
 //! # Features
 //!
-//! None is on by default. `worker` adds targets in a child process; it has no dependencies of its own.
+//! None is on by default.
+//!
+//! * `worker`: targets in a child process. No dependencies of its own.
+//! * `stacks`: when a test hangs, the stack of every thread (Linux).
 #![warn(missing_docs)]
 
 #[doc(hidden)]

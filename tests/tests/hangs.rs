@@ -13,13 +13,32 @@ static PROJECT: LazyLock<Project> = LazyLock::new(|| {
     )
 });
 
+/// The same tests with the stacks of threads.
+static WITH_STACKS: LazyLock<Project> = LazyLock::new(|| {
+    let project = Project::with_dependencies(
+        "stacks",
+        "tokio = { version = \"1\", features = [\"sync\", \"time\"] }",
+        &[("tests/it.rs", include_str!("../fixtures/hangs.rs"))],
+    );
+    let manifest = project.root().join("Cargo.toml");
+    let text = std::fs::read_to_string(&manifest).unwrap();
+    let with = text.replace("stageflow-stress = { ", "stageflow-stress = { features = [\"stacks\"], ");
+    assert_ne!(text, with);
+    std::fs::write(manifest, with).unwrap();
+    project
+});
+
 const TIMEOUT: &str = "the test did not end within its deadline";
 const HANG: &str = "the test did not end and could not be stopped";
 
 /// Runs one test of the fixture: its output, its findings by title, its log.
 fn run(function: &str) -> (Ran, std::collections::BTreeMap<String, Value>, String) {
-    let runs = PROJECT.root().join("target-of").join(function);
-    let ran = PROJECT.one(function, &[("STAGEFLOW_RUNS_DIR", runs.to_str().unwrap())]);
+    run_in(&PROJECT, function)
+}
+
+fn run_in(project: &Project, function: &str) -> (Ran, std::collections::BTreeMap<String, Value>, String) {
+    let runs = project.root().join("target-of").join(function);
+    let ran = project.one(function, &[("STAGEFLOW_RUNS_DIR", runs.to_str().unwrap())]);
     let folder = std::fs::read_dir(runs.join("CORE-001"))
         .unwrap_or_else(|error| panic!("{error}:\n{}", ran.text))
         .map(|item| item.unwrap().path())
@@ -143,6 +162,25 @@ fn a_deadlock_shows_both_sides() {
             "0 of 2 heartbeats answered: it is blocked",
         ],
     );
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn with_the_feature_the_stack_of_a_blocked_thread_names_its_line() {
+    let (ran, findings, log) = run_in(&WITH_STACKS, "a_sync_test_waits_for_ever");
+    ran.red_with("could not be stopped");
+    says(
+        &findings[HANG],
+        &log,
+        &[&format!("    at {} in ", line_of("waits without a runtime")), "answer.recv();"],
+    );
+
+    let (ran, findings, log) = run_in(&WITH_STACKS, "two_tasks_wait_for_each_other");
+    ran.red_with(TIMEOUT);
+    let second = format!("    at {} in ", line_of("the second lock"));
+    says(&findings[TIMEOUT], &log, &[&second]);
+    assert_eq!(log.matches(&second).count(), 2, "both sides wait there:\n{log}");
+    assert!(!log.contains("no stack"), "{log}");
 }
 
 #[test]

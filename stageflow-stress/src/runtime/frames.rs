@@ -31,8 +31,8 @@ fn parse(text: &str) -> Vec<(String, String, u32)> {
     frames
 }
 
-/// Not the standard library, not a dependency from a registry, not this library.
-fn is_user(function: &str, file: &str) -> bool {
+/// Whether a frame is the user's: not the standard library, not a dependency from a registry, not this library.
+pub fn is_user(function: &str, file: &str) -> bool {
     !["/rustc/", "/rustlib/", "/registry/src/"].iter().any(|part| file.contains(part))
         && !function.contains("stageflow_stress::")
         // Without full debug information the name does not tell.

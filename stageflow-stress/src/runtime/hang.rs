@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use tokio::runtime::Handle;
 
 use super::frames::user_frames;
+use super::stacks;
 use crate::capture::{LogEvent, SpanSeen};
 use crate::context::{Diagnosis, FutureState, Inner};
 use crate::log::format::{Level, Route};
@@ -77,7 +78,7 @@ pub fn diagnose(inner: &Inner, limit: Duration) {
     }
     facts["futures"] = Value::from(shown);
     facts["spans"] = spans(&inner.active.spans.seen(), &mut text);
-    facts["threads"] = threads(&before, &sys::threads(), started.elapsed(), &mut text);
+    facts["threads"] = threads(&before, &sys::threads(), started.elapsed(), inner, &mut text);
     inner.active.log.write(&LogEvent {
         level: Some(Level::Info),
         route: Route::Thread,
@@ -193,7 +194,13 @@ fn spans(spans: &[SpanSeen], text: &mut String) -> Value {
     Value::from(shown)
 }
 
-fn threads(before: &[ThreadSeen], after: &[ThreadSeen], time: Duration, text: &mut String) -> Value {
+fn threads(
+    before: &[ThreadSeen],
+    after: &[ThreadSeen],
+    time: Duration,
+    inner: &Inner,
+    text: &mut String,
+) -> Value {
     let mut shown = Vec::new();
     // The busy ones first; the watchdog is not part of the test.
     let ticks = |thread: &ThreadSeen| {
@@ -216,10 +223,14 @@ fn threads(before: &[ThreadSeen], after: &[ThreadSeen], time: Duration, text: &m
             thread.state,
             time.as_millis()
         );
-        shown.push(json!({
+        let mut facts = json!({
             "id": thread.id, "name": thread.name, "state": thread.state.to_string(), "waits_in": thread.waits_in,
             "ticks": used,
-        }));
+        });
+        if let Some(stack) = stacks::describe(thread.id, inner, text) {
+            facts["stack"] = stack;
+        }
+        shown.push(facts);
     }
     Value::from(shown)
 }

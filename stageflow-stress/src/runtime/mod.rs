@@ -13,6 +13,7 @@ mod observe;
 mod repeat;
 mod session;
 mod setup;
+mod stacks;
 mod verdict;
 mod watchdog;
 

@@ -4,6 +4,8 @@ mod child;
 mod exit;
 mod machine;
 mod process;
+#[cfg(all(feature = "stacks", target_os = "linux"))]
+mod stacks;
 mod threads;
 mod waker;
 
@@ -11,5 +13,7 @@ pub use child::{CHILDREN_CAN_BE_CONFINED, die_with_parent, limit_self, signal_na
 pub use exit::{at_exit, end_process_as_failed};
 pub use machine::{cpu_model, memory_gb, os_name};
 pub use process::{boot_id, host_name, is_alive, own_start_ticks, parent_pid, start_ticks};
+#[cfg(all(feature = "stacks", target_os = "linux"))]
+pub use stacks::stack_of;
 pub use threads::{ThreadSeen, rename_current_thread, thread_names, threads};
 pub use waker::traced_poll;
