@@ -105,15 +105,18 @@ fn what_happened_in_another_entry_is_satisfied_everywhere() {
     assert_eq!(titles(&folder("undo", "DAG-005")), [""; 0]);
     let report = report(&folder("undo", "CORE-001"));
     assert!(
-        report.contains("| reachable | a stage is undone | src/lib.rs:11 | 0 | 0 | satisfied |"),
+        report.contains("| reachable | a stage is undone | src/lib.rs:11 | 0 | 0 | satisfied | 1 of 1 |"),
         "{report}"
     );
     // One of two calls, both by tests of this entry.
     assert!(
-        report.contains("| sometimes | a stage is retried | src/lib.rs:5 | 1 | 1 | satisfied |"),
+        report.contains("| sometimes | a stage is retried | src/lib.rs:5 | 1 | 1 | satisfied | 1 of 1 |"),
         "{report}"
     );
-    assert!(report.contains("| unreachable | never | src/lib.rs:17 | 0 | 0 | not reached |"), "{report}");
+    assert!(
+        report.contains("| unreachable | never | src/lib.rs:17 | 0 | 0 | not reached | must not |"),
+        "{report}"
+    );
 }
 
 #[test]
@@ -129,6 +132,31 @@ fn with_tests_left_out_nothing_is_concluded() {
     let report = self::report(&folder("part_guard", "GUARD-003"));
     assert!(report.contains("guards::guard_003 | it | never ran: filtered, or not begun |"), "{report}");
     assert!(report.contains("slow::guard_003 | it | ran |"), "{report}");
+}
+
+#[test]
+fn parts_that_together_are_the_whole_are_judged_over_their_run_folders() {
+    test("parts", "it", &["undoes"], &[("UNDO", "1")]).green();
+    assert_eq!(titles(&folder("parts", "DAG-005")), [""; 0]);
+    test("parts", "it", &["guards"], &[]).green();
+    assert_eq!(titles(&folder("parts", "GUARD-003")), [""; 0], "a test has run in neither");
+    test("parts", "it", &["engine"], &[]).green();
+    let core = folder("parts", "CORE-001");
+    // The other places were satisfied in the first part.
+    assert_eq!(
+        titles(&core),
+        ["never reached: only ignored tests come here", "never reached: x is positive"]
+    );
+    let finding = by_title(&json(&core.join("findings.json")))["never reached: x is positive"].to_string();
+    assert!(finding.contains("has ended in one of the 3 invocations that had it"), "{finding}");
+    let report = report(&core);
+    assert!(report.contains("The last column is over 3 invocations."), "{report}");
+    assert!(
+        report.contains(
+            "| reachable | a stage is undone | src/lib.rs:11 | 0 | 0 | not yet satisfied | 1 of 3 |"
+        ),
+        "{report}"
+    );
 }
 
 #[test]

@@ -79,8 +79,8 @@ fn a_list_in_json_says_what_is_ignored_and_where_it_stands() {
     let text = stdout(&run("own", "lists", &["--list", "--format", "json"]));
     let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(lines.first().unwrap()["event"], "discovery");
-    assert_eq!(lines.last().unwrap()["total"], 9);
-    assert_eq!(lines.last().unwrap()["ignored"], 5);
+    assert_eq!(lines.last().unwrap()["total"], 11);
+    assert_eq!(lines.last().unwrap()["ignored"], 7);
     let long = lines.iter().find(|line| line["name"] == "long::core_002").unwrap();
     assert_eq!((&long["ignore"], &long["ignore_message"]), (&Value::from(true), &"needs a night".into()));
     assert_eq!(long["source_path"], "tests/own.rs");
@@ -162,7 +162,7 @@ fn json_is_one_object_a_line_and_nothing_else() {
     assert_eq!(of("green::core_001"), ["started", "ok"]);
     assert_eq!(of("long::core_002"), ["ignored"]);
     let last = events.last().unwrap();
-    assert_eq!((&last["passed"], &last["ignored"], &last["filtered_out"]), (&1.into(), &1.into(), &7.into()));
+    assert_eq!((&last["passed"], &last["ignored"], &last["filtered_out"]), (&1.into(), &1.into(), &9.into()));
 }
 
 #[test]
@@ -229,6 +229,81 @@ fn isolated_tests_survive_the_end_of_their_neighbours() {
     {
         assert!(titles.contains(title), "{titles}");
     }
+}
+
+#[test]
+fn a_test_that_cannot_run_is_no_plain_pass_in_a_process_of_its_own_either() {
+    for arguments in [&["cannot_run", "--ignored"][..], &["cannot_run", "--ignored", "--isolate"]] {
+        let own = run("own", "skipped", arguments);
+        let text = stdout(&own);
+        assert!(own.status.success(), "{}", all(&own));
+        assert!(
+            text.contains("1 of the passed tests said that they cannot run here"),
+            "{arguments:?}: {text}"
+        );
+    }
+    let own = run("own", "skipped", &["green", "--isolate"]);
+    assert!(!stdout(&own).contains("cannot run here"), "{}", all(&own));
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn the_attribute_isolates_under_every_harness() {
+    for target in ["it", "own"] {
+        let ran = run(target, "apart", &["apart", "--ignored"]);
+        assert!(ran.status.success(), "{target}: {}", all(&ran));
+        let mut command = PROJECT.cargo(&["test", "--test", target, "--", "apart", "--ignored"]);
+        command.env("STAGEFLOW_RUNS_DIR", runs(&format!("apart_{target}"))).env("CHILD_IS_RED", "1");
+        let ran = command.output().unwrap();
+        assert_eq!(ran.status.code(), Some(101), "{target}: {}", all(&ran));
+        let folders = std::fs::read_dir(runs(&format!("apart_{target}")).join("GUARD-002")).unwrap();
+        let folders: Vec<_> = folders.map(|item| item.unwrap().path()).filter(|path| path.is_dir()).collect();
+        assert_eq!(folders.len(), 1);
+        let titles = json(&folders[0].join("findings.json"))["findings"].to_string();
+        assert!(titles.contains("check failed: the child holds"), "{titles}");
+        assert_eq!(logs(&format!("apart_{target}"), "GUARD-002"), 1, "the test has one log, the child's");
+    }
+}
+
+/// The test binary itself, on a terminal. `script` makes one.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_terminal_shows_progress_and_colours_and_a_pipe_shows_neither() {
+    if !have("script", &["script", "--version"]) {
+        return;
+    }
+    let built =
+        PROJECT.cargo(&["test", "--test", "own", "--no-run", "--message-format=json"]).output().unwrap();
+    let binary = stdout(&built)
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .find_map(|line| Some(line["executable"].as_str()?.to_owned()))
+        .expect("the binary");
+    let tests = "dag_005 core_001";
+    let mut terminal = std::process::Command::new("script");
+    terminal.args(["-qec", &format!("{binary} {tests}"), "/dev/null"]).current_dir(PROJECT.root());
+    stageflow_stress_tests::clean(&mut terminal);
+    let shown = stdout(&terminal.env("STAGEFLOW_RUNS_DIR", runs("terminal")).output().unwrap());
+    for text in ["... \x1b[32mok\x1b[0m", "3 tests ended, ", " tests/s, 0 findings so far", "\r\x1b[2K"] {
+        assert!(shown.contains(text), "{text:?} is missing in {shown:?}");
+    }
+    let progress = shown.find("3 tests ended").unwrap();
+    let wiped = shown[progress..].find("\r\x1b[2K").unwrap();
+    assert!(
+        shown[progress..][wiped..].contains("test result:"),
+        "the progress is wiped before the result: {shown:?}"
+    );
+
+    let piped = all(&run("own", "piped", &["green"]));
+    assert!(!piped.contains('\x1b') && !piped.contains("tests ended"), "{piped:?}");
+    let always = stdout(&run("own", "piped", &["green", "--color", "always"]));
+    assert!(always.contains("\x1b[32mok\x1b[0m"), "{always:?}");
+    assert!(!always.contains("tests ended"), "{always:?}");
+    let mut never = std::process::Command::new("script");
+    never.args(["-qec", &format!("{binary} {tests} --color never"), "/dev/null"]).current_dir(PROJECT.root());
+    stageflow_stress_tests::clean(&mut never);
+    let never = stdout(&never.env("STAGEFLOW_RUNS_DIR", runs("terminal")).output().unwrap());
+    assert!(!never.contains("\x1b[32m") && never.contains("3 tests ended"), "{never:?}");
 }
 
 #[test]

@@ -154,8 +154,8 @@ impl Round<'_> {
 
     fn one(&self, case: &Case) -> (Result, Option<String>) {
         if self.arguments.isolate {
-            let (green, output) = isolate::run(&case.name);
-            return (if green { Result::Ok } else { Result::Failed }, Some(output));
+            let (result, output) = isolate::run(&case.name);
+            return (result, Some(output));
         }
         // A thread of its own and named like the test, as under libtest: its thread-locals end with it.
         let ended = thread::scope(|scope| {
@@ -167,7 +167,10 @@ impl Round<'_> {
         });
         let result = match ended {
             Ok(TestStatus::Passed) => Result::Ok,
-            Ok(TestStatus::Skipped) => Result::Skipped,
+            Ok(TestStatus::Skipped) => {
+                isolate::tell_skipped();
+                Result::Skipped
+            }
             Ok(_) => Result::Failed,
             Err(message) => {
                 eprintln!("stageflow-stress: {message}");

@@ -10,6 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use serde::{Deserialize, Serialize};
 
 use super::files::write_atomically;
+use super::history::History;
 use super::invocation::seed_of;
 use super::slug::slug;
 use crate::Severity;
@@ -123,8 +124,12 @@ pub struct CatalogueState {
     pub tests: Vec<Registered>,
     /// Tests that are not ignored and have not ended.
     pub pending: u64,
+    /// Keys of the tests that have ended.
+    pub ended: BTreeSet<String>,
     /// The places of assertions, with what became of them over the invocation.
     pub assertions: Vec<PlaceState>,
+    /// What became of the same places in the invocations whose run folders are still there.
+    pub history: History,
 }
 
 /// A place with what became of it over an invocation.
@@ -146,8 +151,9 @@ impl PlaceState {
         self.place.kind != Kind::Unreachable && !self.satisfied
     }
 
-    /// The finding that it has not happened.
-    pub fn finding(&self) -> Finding {
+    /// The finding that it has not happened: in the invocation whose tests all ended, or in none of those together in
+    /// which they did.
+    pub fn finding(&self, whole: bool, history: &History) -> Finding {
         let Place { kind, name, module, file, line } = &self.place;
         let came = !self.entries.is_empty();
         let (title, what) = match kind {
@@ -158,18 +164,35 @@ impl PlaceState {
             _ => (format!("never reached: {name}"), "No test came there"),
         };
         let severity = if *kind == Kind::Always { Severity::Low } else { Severity::Medium };
+        let over = history.of(self);
+        let scope = match (whole, over.satisfied) {
+            (true, 0) => {
+                "although every registered test of the invocation that is not ignored has ended".to_owned()
+            }
+            (true, n) => format!(
+                "although every registered test of the invocation that is not ignored has ended (it was satisfied in {n} \
+                 of the {} invocations that had it)",
+                over.registered
+            ),
+            (false, _) => format!(
+                "although every registered test that is not ignored has ended in one of the {} invocations that had it",
+                over.registered
+            ),
+        };
         let mut finding = Finding::new(FindingType::Reliability, title)
             .severity(severity)
             .rule(format!("assertion.{kind}"))
             .key(name.as_str())
             .description(format!(
-                "`{kind}!` at {file}:{line}: {what}, although every registered test of the invocation that is not ignored \
-                 has ended. The tests do not exercise what they are meant to."
+                "`{kind}!` at {file}:{line}: {what}, {scope}. The tests do not exercise what they are meant to."
             ))
             .evidence(
                 "assertion",
-                "over all tests of the invocation",
-                serde_json::json!({ "module": module, "satisfied": false, "evaluated_by_entries": self.entries }),
+                "over all tests of the invocation, and over the invocations that are still there",
+                serde_json::json!({
+                    "module": module, "satisfied": false, "evaluated_by_entries": self.entries,
+                    "invocations": over.registered, "satisfied_in_invocations": over.satisfied,
+                }),
             );
         finding.locator.clone_from(module);
         finding.location = Some(format!("{file}:{line}"));
@@ -188,7 +211,14 @@ impl PlaceState {
 
 /// Reads what an invocation has registered and run; `None` where no catalogue is there.
 pub fn read(runs: &Path, invocation: &str) -> Option<CatalogueState> {
-    read_folder(&folder(runs, invocation))
+    let folder = folder(runs, invocation);
+    let mut state = read_folder(&folder)?;
+    if !state.assertions.is_empty()
+        && let Some(all) = folder.parent()
+    {
+        state.history = History::read(all, &state);
+    }
+    Some(state)
 }
 
 fn folder(runs: &Path, invocation: &str) -> PathBuf {
@@ -201,7 +231,8 @@ fn read_seen(path: &Path) -> Vec<Seen> {
     text.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect()
 }
 
-fn read_folder(folder: &Path) -> Option<CatalogueState> {
+/// Reads one invocation, without what was before it.
+pub(super) fn read_folder(folder: &Path) -> Option<CatalogueState> {
     let mut state = CatalogueState::default();
     let mut places: BTreeMap<Place, PlaceState> = BTreeMap::new();
     let mut files: Vec<PathBuf> =
@@ -211,8 +242,8 @@ fn read_folder(folder: &Path) -> Option<CatalogueState> {
         // A catalogue that cannot be read makes the invocation one of unknown size: nothing is concluded from it.
         let catalogue: Catalogue = serde_json::from_slice(&fs::read(path).ok()?).ok()?;
         let seen = read_seen(&path.with_extension("seen"));
-        let ended: BTreeSet<&str> = seen.iter().map(|seen| seen.test.as_str()).collect();
-        let waits = |test: &&Registered| test.ignored.is_none() && !ended.contains(test.key().as_str());
+        let ended: BTreeSet<String> = seen.iter().map(|seen| seen.test.clone()).collect();
+        let waits = |test: &&Registered| test.ignored.is_none() && !ended.contains(&test.key());
         state.pending += catalogue.tests.iter().filter(waits).count() as u64;
         let home = seen.iter().map(|seen| &seen.entry).min();
         for place in &catalogue.assertions {
@@ -233,6 +264,7 @@ fn read_folder(folder: &Path) -> Option<CatalogueState> {
             }
         }
         state.tests.extend(catalogue.tests);
+        state.ended.extend(ended);
     }
     state.assertions = places.into_values().collect();
     Some(state)

@@ -200,21 +200,21 @@ impl Fold {
         self.finding(record, name, at);
     }
 
-    /// What must happen at least once in an invocation, and has not although every test has ended.
+    /// What must happen at least once, and has not although every test has ended: in this invocation, or where it had
+    /// only a part of the tests, in any of those whose folders are still there.
     fn never_happened(&mut self) {
         let Some(catalogue) = &self.state.catalogue else { return };
-        if catalogue.pending > 0 {
-            return;
-        }
+        let (whole, history) = (catalogue.pending == 0, &catalogue.history);
         let entry = &self.state.info.entry.id;
-        let missing: Vec<PlaceState> = catalogue
+        let belongs = |place: &&PlaceState| place.is_missing() && place.belongs_to(entry);
+        let missing: Vec<_> = catalogue
             .assertions
             .iter()
-            .filter(|place| place.is_missing() && place.belongs_to(entry))
-            .cloned()
+            .filter(belongs)
+            .filter(|place| whole || history.misses(place))
+            .map(|place| place.finding(whole, history))
             .collect();
-        for missing in missing {
-            let finding = missing.finding();
+        for finding in missing {
             let print = fingerprint(&self.state.info.entry.id, &finding);
             // The first finding's text stands for places that differ in nothing but their line.
             let at = self.state.last_at.clone();

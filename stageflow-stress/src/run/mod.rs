@@ -6,6 +6,7 @@ mod environment;
 mod files;
 mod fold;
 mod handover;
+mod history;
 mod invocation;
 #[cfg(test)]
 mod replay_tests;

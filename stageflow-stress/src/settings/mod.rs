@@ -21,6 +21,8 @@ pub mod names {
     pub const RUN_ID: &str = "STAGEFLOW_RUN_ID";
     /// The repetition that a child process of our own main belongs to; set by its parent.
     pub const REPETITION: &str = "STAGEFLOW_REPETITION";
+    /// A file that a child process of our own main makes if its test said that it cannot run; set by its parent.
+    pub const SKIPPED_MARK: &str = "STAGEFLOW_SKIPPED_MARK";
     /// Deadline of every test that sets none.
     pub const TIMEOUT: &str = "STAGEFLOW_TIMEOUT";
     /// The committed file of known findings.

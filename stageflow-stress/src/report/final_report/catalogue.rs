@@ -47,8 +47,33 @@ pub fn catalogue(doc: &mut Doc, facts: &Facts<'_>) {
             count(catalogue.pending, "registered test", "registered tests")
         ));
     }
+    let history = &catalogue.history;
+    if history.invocations > 1 {
+        let mut line = format!("The last column is over {} invocations", history.invocations);
+        if history.left_out + history.unreadable > 0 {
+            line += &format!(
+                "; {} older ones were left out and {} cannot be read",
+                history.left_out, history.unreadable
+            );
+        }
+        if history.pending > 0 {
+            line += &format!(
+                ". {} ended in none of them",
+                count(history.pending, "registered test", "registered tests")
+            );
+        }
+        doc.line(line + ".");
+    }
     doc.table(
-        ["Assertion", "Name", "Place", "Held here", "Failed here", "Over the invocation"],
+        [
+            "Assertion",
+            "Name",
+            "Place",
+            "Held here",
+            "Failed here",
+            "Over the invocation",
+            "Satisfied in invocations",
+        ],
         catalogue.assertions.iter().map(|place| {
             let (held, failed) = hits(facts, place);
             let over = match place.place.kind {
@@ -65,6 +90,12 @@ pub fn catalogue(doc: &mut Doc, facts: &Facts<'_>) {
                 held.to_string().into(),
                 failed.to_string().into(),
                 over.into(),
+                match place.place.kind {
+                    Kind::Unreachable => "must not".into(),
+                    _ => {
+                        format!("{} of {}", history.of(place).satisfied, history.of(place).registered).into()
+                    }
+                },
             ]
         }),
     );
