@@ -5,7 +5,7 @@ pub use ::insta;
 pub use ::inventory;
 pub use ::serde_json;
 
-pub use crate::assertion::{Kind as SiteKind, RegisteredSite, Site};
+pub use crate::assertion::{Kind as SiteKind, RegisteredSite, Site, SiteHits};
 pub use crate::classify::{Category, Oracle, Pattern, PipelineKind, Priority, Risk, Severity};
 pub use crate::outcome::IntoOutcome;
 pub use crate::own_main::own_main;

@@ -90,8 +90,11 @@ macro_rules! __stageflow_site {
                     file: ::core::file!(),
                     line: ::core::line!(),
                 };
+                ::std::thread_local! {
+                    static HITS: $crate::__private::SiteHits = const { $crate::__private::SiteHits::new() };
+                }
                 $crate::__private::inventory::submit! { $crate::__private::RegisteredSite(&SITE) }
-                $crate::__private::Site::hit(&SITE, held)
+                $crate::__private::Site::hit(&SITE, &HITS, held)
             }
         }
     };

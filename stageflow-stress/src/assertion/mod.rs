@@ -6,9 +6,11 @@
 
 mod macros;
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::LocalKey;
 
 use serde::{Deserialize, Serialize};
 
@@ -59,14 +61,29 @@ pub fn unattributed_count() -> u64 {
 
 impl Site {
     /// Counts one hit for the test that the thread works for.
-    pub fn hit(&'static self, held: bool) {
-        let Some((test, route)) = capture::current() else {
+    #[inline]
+    pub fn hit(&'static self, hits: &'static LocalKey<SiteHits>, held: bool) {
+        let Some(test) = capture::current_id() else {
             UNATTRIBUTED.fetch_add(1, Ordering::Relaxed);
             return;
         };
         let held = held && self.kind != Kind::Unreachable;
-        let first_violation = test.assertions.add(self, held) && self.is_judged_at_once();
-        if first_violation {
+        if !hits.try_with(|hits| hits.add(test, held)).unwrap_or(false) {
+            self.hit_anew(hits, held);
+        }
+    }
+
+    /// A hit that the thread has no counter for, or one that is worth a line in the log.
+    #[cold]
+    fn hit_anew(&'static self, hits: &'static LocalKey<SiteHits>, held: bool) {
+        let Some((test, route)) = capture::current() else {
+            UNATTRIBUTED.fetch_add(1, Ordering::Relaxed);
+            return;
+        };
+        let (count, is_first_failure) = test.assertions.add(self, held);
+        // While the thread's locals are being destroyed, each hit comes this way.
+        let _ = hits.try_with(|hits| hits.0.replace(Some((test.id, count))));
+        if is_first_failure && self.is_judged_at_once() {
             // At once, so that it survives the end of the process that may follow.
             test.log.write(&capture::LogEvent {
                 level: Some(Level::Warning),
@@ -138,22 +155,65 @@ impl AssertionRecord {
     }
 }
 
+/// What one thread counted at one place for one test. Only that thread writes, so counting needs no locked instruction.
+#[derive(Debug, Default)]
+pub struct HitCount {
+    held: AtomicU64,
+    failed: AtomicU64,
+}
+
+impl HitCount {
+    fn bump(counter: &AtomicU64) {
+        counter.store(counter.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+    }
+}
+
+/// The counter that a thread used last at one place, with the number of the test that it belongs to.
+#[derive(Debug)]
+pub struct SiteHits(RefCell<Option<(u64, Arc<HitCount>)>>);
+
+impl SiteHits {
+    /// None yet. Called by the macros only.
+    #[expect(
+        clippy::new_without_default,
+        reason = "it is the initial value of a thread-local and nothing else"
+    )]
+    pub const fn new() -> Self {
+        SiteHits(RefCell::new(None))
+    }
+
+    /// Counts, if the counter is this test's. The first failure that a thread sees is not counted here.
+    #[inline]
+    fn add(&self, test: u64, held: bool) -> bool {
+        let Ok(known) = self.0.try_borrow() else { return false };
+        let Some((of, count)) = known.as_ref() else { return false };
+        if *of != test || (!held && count.failed.load(Ordering::Relaxed) == 0) {
+            return false;
+        }
+        HitCount::bump(if held { &count.held } else { &count.failed });
+        true
+    }
+}
+
+/// A place and the counters of the threads that came there.
+type Counted = (&'static Site, Vec<Arc<HitCount>>);
+
 /// What a test's threads count, by place.
 #[derive(Debug, Default)]
-pub struct Counts(Mutex<BTreeMap<usize, (&'static Site, u64, u64)>>);
+pub struct Counts(Mutex<BTreeMap<usize, Counted>>);
 
 impl Counts {
-    /// Counts a hit. Returns whether it is the first at which the place did not hold.
-    fn add(&self, site: &'static Site, held: bool) -> bool {
+    /// Counts a hit on a counter for the calling thread. Returns the counter, and whether it is the first hit of the test
+    /// at which the place did not hold.
+    fn add(&self, site: &'static Site, held: bool) -> (Arc<HitCount>, bool) {
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let key = std::ptr::from_ref(site).addr();
-        let (_, good, bad) = counts.entry(key).or_insert((site, 0, 0));
-        if held {
-            *good += 1
-        } else {
-            *bad += 1
-        }
-        !held && *bad == 1
+        let (_, threads) = counts.entry(key).or_insert((site, Vec::new()));
+        let is_first_failure = !held && threads.iter().all(|count| count.failed.load(Ordering::Relaxed) == 0);
+        let count = Arc::new(HitCount::default());
+        HitCount::bump(if held { &count.held } else { &count.failed });
+        threads.push(count.clone());
+        (count, is_first_failure)
     }
 
     /// What was counted until now, ordered by place.
@@ -161,7 +221,11 @@ impl Counts {
         let counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut records: Vec<_> = counts
             .values()
-            .map(|(site, held, failed)| AssertionRecord { place: site.place(), held: *held, failed: *failed })
+            .map(|(site, threads)| AssertionRecord {
+                place: site.place(),
+                held: threads.iter().map(|count| count.held.load(Ordering::Relaxed)).sum(),
+                failed: threads.iter().map(|count| count.failed.load(Ordering::Relaxed)).sum(),
+            })
             .collect();
         records.sort_by(|left, right| left.place.cmp(&right.place));
         records
@@ -186,13 +250,28 @@ mod tests {
     #[test]
     fn hits_are_counted_by_place_and_judged_by_kind() {
         let counts = Counts::default();
-        assert!(counts.add(&SOMETIMES, false));
-        assert!(!counts.add(&SOMETIMES, false));
+        assert!(counts.add(&SOMETIMES, false).1);
+        assert!(!counts.add(&SOMETIMES, false).1);
         let records = counts.records();
         assert_eq!((records[0].held, records[0].failed), (0, 2));
         assert!(!records[0].is_satisfied() && !records[0].is_violated());
         counts.add(&SOMETIMES, true);
         assert!(counts.records()[0].is_satisfied());
+    }
+
+    #[test]
+    fn a_thread_counts_on_its_own_counter_until_it_works_for_another_test() {
+        let counts = Counts::default();
+        let hits = SiteHits::new();
+        assert!(!hits.add(1, true), "there is no counter yet");
+        *hits.0.borrow_mut() = Some((1, counts.add(&SOMETIMES, true).0));
+        assert!(hits.add(1, true));
+        assert!(!hits.add(2, true), "it belongs to another test");
+        assert!(!hits.add(1, false), "a first failure is worth a look");
+        *hits.0.borrow_mut() = Some((1, counts.add(&SOMETIMES, false).0));
+        assert!(hits.add(1, false));
+        let records = counts.records();
+        assert_eq!((records[0].held, records[0].failed), (2, 2));
     }
 
     #[test]

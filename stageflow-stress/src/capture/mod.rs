@@ -13,7 +13,7 @@ mod spans;
 pub use layer::{StageflowLayer, layer};
 pub use logfile::{LogEvent, LogFile, keep_unattributed_in, unattributed_count};
 pub use panics::{CaughtPanic, hook_is_ours, payload_text, quietly, reinstall as reinstall_hook};
-pub use routing::{Active, current, enter, register, tag_thread, unregister};
+pub use routing::{Active, current, current_id, enter, register, tag_thread, unregister};
 pub use spans::SpanSeen;
 
 use std::sync::OnceLock;

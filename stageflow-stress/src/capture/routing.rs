@@ -1,6 +1,7 @@
 //! Which test a thread works for.
 
 use std::cell::RefCell;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::logfile::LogFile;
@@ -11,6 +12,8 @@ use crate::log::format::Route;
 /// A test that is running, as far as capture needs to know it.
 #[derive(Debug)]
 pub struct Active {
+    /// Its number within the process, never zero.
+    pub id: u64,
     /// Its log.
     pub log: LogFile,
     /// What the test did at the places of assertions.
@@ -26,7 +29,9 @@ pub struct Active {
 impl Active {
     /// A test that is about to run on this thread.
     pub fn new(log: LogFile) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
         Active {
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
             log,
             assertions: Default::default(),
             panics: std::sync::Mutex::default(),
@@ -36,6 +41,9 @@ impl Active {
     }
 }
 
+/// The number of the only active test; zero while there is none or more than one.
+static SOLE: AtomicU64 = AtomicU64::new(0);
+
 static ACTIVE: RwLock<Vec<Arc<Active>>> = RwLock::new(Vec::new());
 
 thread_local! {
@@ -44,12 +52,28 @@ thread_local! {
 
 /// Makes a test known to the fallback for untagged threads.
 pub fn register(test: &Arc<Active>) {
-    ACTIVE.write().unwrap_or_else(PoisonError::into_inner).push(test.clone());
+    let mut active = ACTIVE.write().unwrap_or_else(PoisonError::into_inner);
+    active.push(test.clone());
+    note_sole(&active);
 }
 
 /// Takes it away again.
 pub fn unregister(test: &Arc<Active>) {
-    ACTIVE.write().unwrap_or_else(PoisonError::into_inner).retain(|active| !Arc::ptr_eq(active, test));
+    let mut active = ACTIVE.write().unwrap_or_else(PoisonError::into_inner);
+    active.retain(|active| !Arc::ptr_eq(active, test));
+    note_sole(&active);
+}
+
+fn note_sole(active: &[Arc<Active>]) {
+    let id = if let [only] = active { only.id } else { 0 };
+    SOLE.store(id, Ordering::Release);
+}
+
+/// The number of the test that [`current`] gives, without taking hold of it.
+#[inline]
+pub fn current_id() -> Option<u64> {
+    let tagged = TAG.try_with(|tag| tag.borrow().as_ref().map(|test| test.id)).ok().flatten();
+    tagged.or_else(|| Some(SOLE.load(Ordering::Acquire)).filter(|id| *id != 0))
 }
 
 /// The test that the current thread works for.
