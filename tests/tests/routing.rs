@@ -18,6 +18,7 @@ static PROJECT: LazyLock<Project> = LazyLock::new(|| {
             ("tests/it.rs", include_str!("../fixtures/matrix.rs")),
             ("tests/foreign.rs", FOREIGN),
             ("tests/joined.rs", &joined),
+            ("tests/scoped.rs", include_str!("../fixtures/scoped_subscriber.rs")),
         ],
     )
 });
@@ -156,6 +157,21 @@ fn a_subscriber_that_carries_our_layer_captures_everything() {
     let report = std::fs::read_to_string(folder.join("FINAL_REPORT.md")).unwrap();
     assert!(report.contains("| logs captured in part | 0 |"), "{report}");
     assert!(logs(&folder)["says_what_it_announced"].contains("the order was refused"));
+}
+
+#[test]
+fn a_subscriber_for_a_scope_makes_the_capture_of_its_test_partial_and_of_no_other() {
+    let runs = PROJECT.root().join("target-of/scoped");
+    PROJECT.test(&["--test", "scoped"], &[("STAGEFLOW_RUNS_DIR", runs.to_str().unwrap())]).green();
+    let titles = |entry: &str| -> Vec<String> {
+        by_title(&json(&folder(&runs, entry).join("findings.json"))).into_keys().collect()
+    };
+    assert_eq!(titles("OBS-001"), ["the tests' logs are captured in part"]);
+    let hidden = &logs(&folder(&runs, "OBS-001"))["hides_a_line"];
+    assert!(hidden.contains("before the scope") && !hidden.contains("within the scope"), "{hidden}");
+    assert_eq!(titles("OBS-002"), [""; 0]);
+    assert_eq!(titles("OBS-003"), [""; 0]);
+    assert!(logs(&folder(&runs, "OBS-003"))["shares_its_scope"].contains("within the scope"));
 }
 
 #[test]

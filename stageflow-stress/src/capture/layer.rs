@@ -1,21 +1,35 @@
 //! The `tracing` layer that feeds the tests' logs.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::fmt::Write as _;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id};
-use tracing::{Event, Level, Subscriber};
+use tracing::subscriber::Interest;
+use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
 
 use super::logfile::{LogEvent, unattributed};
-use super::routing::{Active, current};
+use super::routing::{Active, another_subscriber, current};
 use crate::log::format::{Level as LogLevel, Route};
 
 static JOINED: AtomicBool = AtomicBool::new(false);
+
+/// Target of an event that nobody keeps. Whenever a subscriber is made, `tracing` asks every subscriber anew what it
+/// thinks of each place that it knows: being asked about this one again tells that another subscriber has been made.
+const SENTINEL: &str = "stageflow_stress::sentinel";
+
+/// How often our subscriber was asked about the sentinel.
+static ASKED: AtomicU64 = AtomicU64::new(0);
+
+thread_local! {
+    /// The subscriber that this thread is making carries our layer.
+    static CARRIES_OURS: Cell<bool> = const { Cell::new(false) };
+}
 
 /// Whether a subscriber of the user's carries our layer.
 pub fn is_joined() -> bool {
@@ -26,7 +40,10 @@ pub fn is_joined() -> bool {
 pub fn install() -> Option<String> {
     let layer = StageflowLayer { joins: false };
     match tracing::subscriber::set_global_default(tracing_subscriber::registry().with(layer)) {
-        Ok(()) => None,
+        Ok(()) => {
+            tracing::trace!(target: SENTINEL, "");
+            None
+        }
         Err(_) => Some(
             "another global tracing subscriber was installed before the first test; add `stageflow_stress::layer()` to it"
                 .to_owned(),
@@ -65,7 +82,18 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for StageflowLayer {
         // Our own subscriber is told so even where it is not accepted as the global one.
         if self.joins {
             JOINED.store(true, Ordering::Relaxed);
+            CARRIES_OURS.set(true);
         }
+    }
+
+    fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
+        if !self.joins && metadata.target() == SENTINEL && ASKED.fetch_add(1, Ordering::Relaxed) > 0 {
+            let carries_ours = CARRIES_OURS.try_with(|carries| carries.replace(false)).unwrap_or(false);
+            if !carries_ours {
+                another_subscriber();
+            }
+        }
+        Interest::always()
     }
 
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
@@ -104,6 +132,9 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for StageflowLayer {
     }
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
+        if event.metadata().target() == SENTINEL {
+            return;
+        }
         let mut spans = Vec::new();
         let mut owner = None;
         if let Some(scope) = context.event_scope(event) {

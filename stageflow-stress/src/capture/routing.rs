@@ -1,7 +1,7 @@
 //! Which test a thread works for.
 
 use std::cell::RefCell;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::logfile::LogFile;
@@ -24,6 +24,8 @@ pub struct Active {
     pub body_thread: std::thread::ThreadId,
     /// Its open spans, where it has a deadline.
     pub spans: OpenSpans,
+    /// A subscriber without our layer was made while it ran.
+    other_subscriber: AtomicBool,
 }
 
 impl Active {
@@ -37,7 +39,15 @@ impl Active {
             panics: std::sync::Mutex::default(),
             body_thread: std::thread::current().id(),
             spans: OpenSpans::default(),
+            other_subscriber: AtomicBool::new(false),
         }
+    }
+
+    /// Why its log is not complete, if the test itself brought that about.
+    pub fn partial(&self) -> Option<String> {
+        let why = "a tracing subscriber without our layer was made while the test ran, and takes the lines of its scope; add \
+                   `stageflow_stress::layer()` to it";
+        self.other_subscriber.load(Ordering::Relaxed).then(|| why.to_owned())
     }
 }
 
@@ -62,6 +72,13 @@ pub fn unregister(test: &Arc<Active>) {
     let mut active = ACTIVE.write().unwrap_or_else(PoisonError::into_inner);
     active.retain(|active| !Arc::ptr_eq(active, test));
     note_sole(&active);
+}
+
+/// A subscriber without our layer was made. Whose it is cannot be told when several tests run.
+pub fn another_subscriber() {
+    for test in ACTIVE.read().unwrap_or_else(PoisonError::into_inner).iter() {
+        test.other_subscriber.store(true, Ordering::Relaxed);
+    }
 }
 
 fn note_sole(active: &[Arc<Active>]) {

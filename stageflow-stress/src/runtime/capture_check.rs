@@ -9,7 +9,7 @@ use crate::finding::{Finding, FindingType};
 
 /// Makes findings of what could not be captured. Runs on the thread of the body.
 pub fn check(inner: &Inner, session: &Session) {
-    if let Some(why) = session.partial() {
+    if let Some(why) = session.partial(inner) {
         let mut finding = Finding::new(FindingType::LogIssue, "the tests' logs are captured in part")
             .severity(waived(inner, "partial_capture", Severity::Medium))
             .rule("capture.partial")
@@ -18,8 +18,10 @@ pub fn check(inner: &Inner, session: &Session) {
                  of a record."
             ))
             .recommend("add `stageflow_stress::layer()` to the subscriber that is installed first");
-        // It is one property of the process, not one of each test.
-        finding.locator = inner.start.crate_name.clone();
+        if inner.active.partial().is_none() {
+            // It is one property of the process, not one of each test.
+            finding.locator = inner.start.crate_name.clone();
+        }
         inner.file(finding, "runtime", None);
     }
     if !capture::hook_is_ours() {

@@ -115,7 +115,7 @@ extern "C" fn at_exit() {
 fn close(inner: &Arc<Inner>, finding: Finding, message: &str) {
     say!("stageflow-stress: {message}");
     let fingerprint = inner.file(finding, "runtime", None);
-    let partial = Session::opened().and_then(Session::partial);
+    let partial = Session::opened().and_then(|session| session.partial(inner));
     inner.run.journal.append(
         Some(inner.start.number),
         Record::TestEnd(Box::new(TestEnd {

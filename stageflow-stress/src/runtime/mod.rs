@@ -108,7 +108,7 @@ fn finish(
     capture_check::check(inner, session);
     observe::observe(inner, session, outcome);
     let verdict = verdict::decide(inner, session, outcome);
-    let log = inner.active.log.summary(session.partial());
+    let log = inner.active.log.summary(session.partial(inner));
     inner.run.journal.append(
         Some(inner.start.number),
         Record::TestEnd(Box::new(TestEnd {

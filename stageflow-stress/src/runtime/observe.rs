@@ -16,7 +16,7 @@ use crate::run::write_whole;
 /// Analyses the test's log and lets the observers of its entry run.
 pub fn observe(inner: &Inner, session: &Session, outcome: &BodyOutcome) {
     // Counted before the file is read: what is written in between must not look like a loss.
-    let summary = inner.active.log.summary(session.partial());
+    let summary = inner.active.log.summary(session.partial(inner));
     let text = std::fs::read(inner.active.log.path()).unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
     analyse_log(inner, session, outcome, &text, &summary);
@@ -126,7 +126,7 @@ fn evidence(inner: &Inner, session: &Session, outcome: &BodyOutcome, log: &str) 
                     .collect(),
             })
             .collect(),
-        partial: session.partial(),
+        partial: session.partial(inner),
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use super::{assertions, end};
 use crate::capture;
+use crate::context::Inner;
 use crate::finding::KnownFindings;
 use crate::registry::TestDef;
 use crate::run::{Catalogued, Store};
@@ -50,9 +51,9 @@ impl Session {
         Ok(Session { store, known: Arc::new(known), catalogue, capture })
     }
 
-    /// Why the capture of logs is not complete, if it is not.
-    pub fn partial(&self) -> Option<String> {
-        self.capture.clone()
+    /// Why the capture of a test's log is not complete, if it is not.
+    pub fn partial(&self, test: &Inner) -> Option<String> {
+        self.capture.clone().or_else(|| test.active.partial())
     }
 }
 
