@@ -27,6 +27,7 @@
 //! | findings, and how to query those of earlier runs | [`Finding`], [`FindingStore`] |
 //! | the 308 entries with their measurable targets | [`roadmap`] |
 //! | pipelines as data, and the audit of what an engine made of them | [`engine`] |
+//! | bounds on rates, gates, trends, comparisons | [`stats`] |
 //! | targets in another process, such as Stageflow for Python | `worker`, with the feature of that name |
 //! | a folder whose process was killed | [`run::recover`] |
 //! | the meaning of every file and setting | `docs/` in the repository |
@@ -72,6 +73,7 @@ pub mod roadmap;
 pub mod run;
 mod runtime;
 mod settings;
+pub mod stats;
 mod sys;
 mod terminal;
 #[cfg(test)]
