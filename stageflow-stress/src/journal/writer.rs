@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use super::record::{Envelope, Record};
+use super::record::{Envelope, Record, TestStatus};
 use super::{FORMAT, line, timestamp};
 use crate::terminal::say;
 
@@ -88,11 +88,16 @@ impl Journal {
         })
     }
 
-    /// Appends a record. It survives the process once this returns; a finding or the end of a test survives a power cut.
+    /// Appends a record. It survives the process once this returns; a finding or the end of a red test survives a power
+    /// cut too. The end of a green one that a power cut takes away makes a crashed test, never a pass.
     ///
     /// Recording never breaks a test: a record that cannot be written is counted, see [`Journal::lost`].
     pub fn append(&self, test: Option<u32>, record: Record) {
-        let sync = matches!(record, Record::Finding(_) | Record::TestEnd(_));
+        let sync = match &record {
+            Record::Finding(_) => true,
+            Record::TestEnd(end) => !matches!(end.status, TestStatus::Passed | TestStatus::Skipped),
+            _ => false,
+        };
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         // Within a process the order is that of the monotonic clock; a step of the wall clock must not turn it round.
         let elapsed = self.opened.elapsed();
@@ -119,6 +124,14 @@ impl Journal {
                     self.path.display()
                 );
             }
+        }
+    }
+
+    /// Makes everything that was appended survive a power cut, before files are computed from it.
+    pub fn sync(&self) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Err(error) = state.sync() {
+            say!("stageflow-stress: cannot sync {}: {error}", self.path.display());
         }
     }
 

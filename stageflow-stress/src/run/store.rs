@@ -216,6 +216,7 @@ impl Run {
             return;
         }
         let began = Instant::now();
+        self.journal.sync();
         if let Err(error) = write_folder(&self.dir) {
             say!("stageflow-stress: cannot write the files of {}: {error}", self.dir.display());
         }
