@@ -36,6 +36,7 @@ pub use model::{
 };
 pub use query::Query;
 pub use registry::{LoadedRegistry, REGISTRY_FILE, Registered, Registry, RegistryError};
+pub(crate) use registry::run_order;
 pub use store::{FindingStore, FoundFinding, StoreError, StoreProblem, StoreProblemKind, StoredRun};
 
 /// Findings that an observer makes.

@@ -1,5 +1,6 @@
 //! The run folder: where it lies, how it is claimed, and how its files are made from the journals.
 
+mod aggregate;
 mod catalogue;
 mod claim;
 mod environment;
@@ -15,6 +16,7 @@ pub(crate) mod state;
 mod store;
 mod write;
 
+pub use aggregate::{Aggregate, AggregateOptions, AggregatedFinding, aggregate};
 pub use write::{FoldError, recover};
 
 pub(crate) use catalogue::{Catalogue, Catalogued, PlaceState, Registered, test_key};
