@@ -1,5 +1,6 @@
 //! Findings: what was found, under one identity for as long as it lives.
 
+mod alike;
 mod check;
 pub(crate) mod document;
 mod fingerprint;
@@ -25,6 +26,8 @@ pub use ids::{AnyId, EntryId, FindingId, IdError, LedgerId};
 pub use known::{KNOWN_FILE, KnownError, KnownFinding, KnownFindings, KnownProblem, paste_block};
 #[cfg(feature = "cli")]
 pub use known::{KnownFile, KnownFileError};
+pub use ledger::file::{Imported, LedgerEntry, LedgerError, LedgerFile};
+pub use ledger::lint::{Doubt, DoubtKind};
 pub use lifecycle::{
     Change, LIFECYCLE, LifecycleError, NextFinding, Resolution, ResolutionType, Step, Subject, Transition,
     step,

@@ -21,7 +21,7 @@ pub use write::{FoldError, recover};
 
 pub(crate) use catalogue::{Catalogue, Catalogued, PlaceState, Registered, test_key};
 pub(crate) use claim::folders_of;
-pub(crate) use files::{create_unique, shown_below, write_atomically, write_whole};
+pub(crate) use files::{create_unique, locked, shown_below, write_atomically, write_whole};
 pub(crate) use handover::Handover;
 pub(crate) use invocation::Invocation;
 pub(crate) use slug::{file_time, slug};

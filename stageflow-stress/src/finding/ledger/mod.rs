@@ -3,6 +3,9 @@
 //! An entry is a finding seen from the ledger's side, or a note about what works or what is missing that was recorded as
 //! such. Ids count within the run; `finding_id` leads to the finding.
 
+pub(super) mod file;
+pub(super) mod lint;
+
 use std::collections::BTreeMap;
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
@@ -90,7 +93,7 @@ impl Ledger {
                 ("agent", "who recorded it"),
                 ("title", "short and descriptive"),
                 ("description", "what should be there"),
-                ("type", "improvement, feature_request, stagekind_suggestion or component_suggestion"),
+                ("type", "improvement, feature_request, stagekind_suggestion, component_suggestion or pattern_suggestion"),
                 ("priority", "P0, P1 or P2"),
                 ("category", "what it belongs to"),
                 ("context", "where it was missed"),
@@ -100,6 +103,11 @@ impl Ledger {
             ],
         }
     }
+}
+
+/// The template of a ledger, as fields in their order.
+fn template_of(ledger: Ledger) -> Vec<(String, Value)> {
+    ledger.template().iter().map(|(key, text)| ((*key).to_owned(), json!(text))).collect()
 }
 
 /// An object whose fields keep their order.
@@ -137,7 +145,7 @@ pub fn render(state: &RunState) -> Vec<(String, Vec<u8>)> {
         if entries.is_empty() {
             continue;
         }
-        let template = ledger.template().iter().map(|(key, text)| ((*key).to_owned(), json!(text))).collect();
+        let template = template_of(ledger);
         let mut content = Vec::new();
         let mut serializer = serde_json::Serializer::pretty(&mut content);
         let written = (|| {
