@@ -72,6 +72,7 @@ mod report;
 pub mod roadmap;
 pub mod run;
 mod runtime;
+pub mod schema;
 mod settings;
 pub mod stats;
 mod sys;

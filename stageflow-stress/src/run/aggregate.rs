@@ -200,8 +200,8 @@ pub fn aggregate(runs: impl AsRef<Path>, options: &AggregateOptions) -> Result<A
         return Err(StoreError::NoFolder(root.to_owned()));
     }
     let mut problems = Vec::new();
-    let folders =
-        run_folders(root, &mut problems).map_err(|source| StoreError::Io { path: root.to_owned(), source })?;
+    let folders = run_folders(root, &mut problems)
+        .map_err(|source| StoreError::Io { path: root.to_owned(), source })?;
     let (mut loaded, mut kept): (Vec<Result<Loaded, StoreProblem>>, Vec<Loaded>) =
         (read_all(root, folders), Vec::new());
     let mut by_uuid: HashMap<String, usize> = HashMap::new();
@@ -302,8 +302,8 @@ impl Aggregate {
         }
         let path = path.as_ref();
         let problem = |what: StoreProblemKind| StoreProblem { path: path.to_owned(), what };
-        let written: Written<'_> =
-            serde_json::from_slice(bytes).map_err(|error| problem(StoreProblemKind::Document(error.into())))?;
+        let written: Written<'_> = serde_json::from_slice(bytes)
+            .map_err(|error| problem(StoreProblemKind::Document(error.into())))?;
         let mut findings = Vec::new();
         for (position, raw) in written.findings.iter().enumerate() {
             let (mut finding, _) = slim(raw, "", "", position).map_err(|what| problem(what))?;
@@ -405,7 +405,8 @@ fn components(findings: &[AggregatedFinding], aliases: &BTreeMap<String, String>
         .into_values()
         .filter_map(|spellings| {
             let total = spellings.values().sum();
-            let (name, _) = spellings.into_iter().max_by_key(|(name, count)| (*count, std::cmp::Reverse(*name)))?;
+            let (name, _) =
+                spellings.into_iter().max_by_key(|(name, count)| (*count, std::cmp::Reverse(*name)))?;
             Some((name.to_owned(), total))
         })
         .collect()
@@ -545,7 +546,8 @@ fn slim(
         json: raw.to_owned(),
     };
     if let Ok(slim) = serde_json::from_str::<Slim<'_>>(raw.get()) {
-        let (mut kind, mut severity, mut fingerprint, mut occurrences) = (slim.kind, slim.severity, None, None);
+        let (mut kind, mut severity, mut fingerprint, mut occurrences) =
+            (slim.kind, slim.severity, None, None);
         if let Some(extension) = slim.x_stageflow {
             kind = extension.kind.unwrap_or(kind);
             severity = extension.severity.unwrap_or(severity);
@@ -563,11 +565,14 @@ fn slim(
         return Ok((found, seen_at));
     }
     // Numbers where texts should be, texts that are no valid Unicode: read by the reader that understands everything.
-    let document = Document::parse(format!("{{\"findings\":[{}]}}", raw.get()).as_bytes())
-        .map_err(|error| match error {
-            crate::finding::DocumentError::NoObject(_) => crate::finding::DocumentError::NoObject(position).into(),
+    let document = Document::parse(format!("{{\"findings\":[{}]}}", raw.get()).as_bytes()).map_err(
+        |error| match error {
+            crate::finding::DocumentError::NoObject(_) => {
+                crate::finding::DocumentError::NoObject(position).into()
+            }
             error => StoreProblemKind::from(error),
-        })?;
+        },
+    )?;
     let read = &document.findings[0];
     let found = AggregatedFinding {
         id: read.id.clone(),

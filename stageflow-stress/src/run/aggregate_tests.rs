@@ -18,8 +18,7 @@ fn finding(id: &str, print: Option<&str>, component: &str) -> Value {
         "created_at": "2026-01-14T09:00:00Z", "component": component, "zzz": [1.50, null],
     });
     if let Some(print) = print {
-        finding["x_stageflow"] =
-            json!({ "fingerprint": print, "type": "silent_failure", "severity": "critical", "occurrences": 3 });
+        finding["x_stageflow"] = json!({ "fingerprint": print, "type": "silent_failure", "severity": "critical", "occurrences": 3 });
     }
     finding
 }
@@ -34,8 +33,16 @@ const PRINT: &str = "sfp1:00000000000000000000000000000001";
 fn runs_are_counted_once_at_their_depth_and_findings_by_fingerprint() {
     let directory = tempfile::tempdir().unwrap();
     let runs = directory.path();
-    let one = document("DAG-005", "u1", &[finding("DAG-005-SIL-001", Some(PRINT), "Bag"), finding("DAG-005-BUG-001", None, "bag")]);
-    let two = document("DAG-005", "u2", &[finding("DAG-005-SIL-001", Some(PRINT), "Bag"), finding("DAG-005-BUG-001", None, "")]);
+    let one = document(
+        "DAG-005",
+        "u1",
+        &[finding("DAG-005-SIL-001", Some(PRINT), "Bag"), finding("DAG-005-BUG-001", None, "bag")],
+    );
+    let two = document(
+        "DAG-005",
+        "u2",
+        &[finding("DAG-005-SIL-001", Some(PRINT), "Bag"), finding("DAG-005-BUG-001", None, "")],
+    );
     put(runs, "DAG-005/run-2026-01-14-002", &one);
     put(runs, "DAG-005/run-2026-01-14-010", &two);
     // None of these is a run.
@@ -51,7 +58,10 @@ fn runs_are_counted_once_at_their_depth_and_findings_by_fingerprint() {
     let all = aggregate(runs, &AggregateOptions::default()).unwrap();
     assert_eq!((all.total_runs, all.total_findings), (3, 3));
     let silent = &all.findings[0];
-    assert_eq!((silent.runs, silent.occurrences, silent.run_path.as_str()), (2, 6, "DAG-005/run-2026-01-14-010"));
+    assert_eq!(
+        (silent.runs, silent.occurrences, silent.run_path.as_str()),
+        (2, 6, "DAG-005/run-2026-01-14-010")
+    );
     assert_eq!((all.by_type["silent_failure"], all.by_type["reliability"], all.by_type["bug"]), (1, 2, 0));
     assert_eq!((all.by_severity["critical"], all.by_severity["high"]), (1, 2));
     assert_eq!(all.by_component, BTreeMap::from([("Bag".to_owned(), 2), ("Other".to_owned(), 1)]));
@@ -75,7 +85,11 @@ fn runs_are_counted_once_at_their_depth_and_findings_by_fingerprint() {
 #[test]
 fn statuses_are_those_of_the_committed_file() {
     let directory = tempfile::tempdir().unwrap();
-    put(directory.path(), "DAG-005/run-2026-01-14-001", &document("DAG-005", "u", &[finding("DAG-005-SIL-001", Some(PRINT), "Bag")]));
+    put(
+        directory.path(),
+        "DAG-005/run-2026-01-14-001",
+        &document("DAG-005", "u", &[finding("DAG-005-SIL-001", Some(PRINT), "Bag")]),
+    );
     let known = |text: &str| AggregateOptions::default().known(KnownFindings::parse("f", text).unwrap());
     let count = |text: &str| aggregate(directory.path(), &known(text)).unwrap().by_status;
     assert_eq!(count(&known_at("10"))["resolved"], 1);

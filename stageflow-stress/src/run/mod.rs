@@ -14,9 +14,11 @@ mod replay_tests;
 mod slug;
 pub(crate) mod state;
 mod store;
+mod validate;
 mod write;
 
 pub use aggregate::{Aggregate, AggregateOptions, AggregatedFinding, aggregate};
+pub use validate::{Problem, ProblemKind, Validation, validate, validate_file};
 pub use write::{FoldError, recover};
 
 pub(crate) use catalogue::{Catalogue, Catalogued, PlaceState, Registered, test_key};

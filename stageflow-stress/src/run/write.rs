@@ -1,6 +1,6 @@
 //! Writing the files of a run folder from its journals.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -135,6 +135,7 @@ fn give_ids(state: &mut RunState, known: &KnownFindings) -> io::Result<()> {
             stored.known = Some(now);
         }
     }
+    count_duplicates(state, known);
     let entry_dir =
         state.dir.parent().ok_or_else(|| io::Error::other("a run folder lies in its entry's folder"))?;
     let path = entry_dir.join(REGISTRY_FILE);
@@ -152,4 +153,17 @@ fn give_ids(state: &mut RunState, known: &KnownFindings) -> io::Result<()> {
         let text = registry.to_json();
         write_atomically(&path, text.as_ref())
     })
+}
+
+/// A sighting of a duplicate is one of the finding that stays.
+fn count_duplicates(state: &mut RunState, known: &KnownFindings) {
+    let mut of_target: BTreeMap<String, u64> = BTreeMap::new();
+    for stored in &state.findings {
+        if let Some(target) = known.duplicates(&stored.fingerprint) {
+            *of_target.entry(target.to_owned()).or_default() += stored.occurrences;
+        }
+    }
+    for stored in &mut state.findings {
+        stored.duplicate_occurrences = of_target.get(&stored.fingerprint).copied().unwrap_or(0);
+    }
 }

@@ -6,5 +6,5 @@ mod write;
 
 pub(super) use raw::{RawObject, heal};
 pub use read::{Document, DocumentError, DocumentFinding, DocumentMetadata, Word};
-pub(super) use write::fact;
-pub use write::render;
+pub use write::{Profile, render, render_as};
+pub(super) use write::{fact, time_or};

@@ -40,7 +40,9 @@ pub enum LedgerError {
     #[error("entry {0} is no object; remove it or write it as an object")]
     NoObject(usize),
     /// Which ledger it is cannot be told.
-    #[error("neither the name `{0}` nor the ids of its entries tell which ledger it is; name it strengths.json, bugs.json, dx.json or improvements.json")]
+    #[error(
+        "neither the name `{0}` nor the ids of its entries tell which ledger it is; name it strengths.json, bugs.json, dx.json or improvements.json"
+    )]
     WhichLedger(String),
     /// The entries of two ledgers.
     #[error("entries of {found} cannot be imported into {wanted}")]
@@ -141,7 +143,8 @@ impl LedgerFile {
     #[must_use]
     pub fn new(ledger: Ledger) -> Self {
         let template = serde_json::to_string_pretty(&Ordered(template_of(ledger))).unwrap_or_default();
-        let text = format!("{{\n  \"template\": {},\n  \"entries\": []\n}}\n", template.replace('\n', "\n  "));
+        let text =
+            format!("{{\n  \"template\": {},\n  \"entries\": []\n}}\n", template.replace('\n', "\n  "));
         let at = text.len() - "[]\n}\n".len();
         LedgerFile {
             ledger,
@@ -299,8 +302,10 @@ impl LedgerFile {
         }
         let id = self.next_id();
         let given = |key: &str| matches!(key, "id" | "agent" | "created_at");
-        let mut fields: Vec<(String, Value)> =
-            vec![("id".to_owned(), Value::from(id.to_string())), ("agent".to_owned(), Value::from(agent.trim()))];
+        let mut fields: Vec<(String, Value)> = vec![
+            ("id".to_owned(), Value::from(id.to_string())),
+            ("agent".to_owned(), Value::from(agent.trim())),
+        ];
         let template: Vec<String> = template_of(self.ledger).into_iter().map(|(key, _)| key).collect();
         // The order of the template, then whatever else there is.
         let known = template.iter().filter(|key| !given(key)).filter_map(|key| Some((key, entry.get(key)?)));
@@ -425,7 +430,8 @@ impl LedgerFile {
                 self.bytes.splice(at..at + raw.get().len(), value.into_bytes());
             }
             None => {
-                let style = Style::of(&self.bytes, &self.list, self.entries.first().map(|entry| &entry.place));
+                let style =
+                    Style::of(&self.bytes, &self.list, self.entries.first().map(|entry| &entry.place));
                 let at = self.list.end;
                 let text = format!(",{}\"x_stageflow\": {value}", style.before_key);
                 self.bytes.splice(at..at, text.into_bytes());

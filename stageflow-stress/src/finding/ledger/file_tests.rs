@@ -75,7 +75,8 @@ fn files_of_other_layouts_keep_theirs() {
         let value: Value = serde_json::from_str(written.trim_start_matches('\u{feff}')).unwrap();
         assert_eq!(value["entries"].as_array().unwrap().len(), before + 2, "{written}");
         assert_eq!(value["entries"][before]["title"], "é");
-        let wrong_ends = text.contains("\r\n") && written.matches('\n').count() != written.matches("\r\n").count();
+        let wrong_ends =
+            text.contains("\r\n") && written.matches('\n').count() != written.matches("\r\n").count();
         assert!(!wrong_ends, "{written:?}");
         assert_eq!(written.contains('\n'), text.contains('\n'), "{written:?}");
     }

@@ -122,8 +122,15 @@ fn words(ledger: Ledger) -> &'static [(&'static str, &'static [&'static str])] {
             (
                 "category",
                 &[
-                    "discoverability", "clarity", "documentation", "error_messages", "debugging", "boilerplate",
-                    "flexibility", "performance", "dx",
+                    "discoverability",
+                    "clarity",
+                    "documentation",
+                    "error_messages",
+                    "debugging",
+                    "boilerplate",
+                    "flexibility",
+                    "performance",
+                    "dx",
                 ],
             ),
             ("severity", SEVERITY),
@@ -132,7 +139,10 @@ fn words(ledger: Ledger) -> &'static [(&'static str, &'static [&'static str])] {
             (
                 "type",
                 &[
-                    "improvement", "feature_request", "stagekind_suggestion", "component_suggestion",
+                    "improvement",
+                    "feature_request",
+                    "stagekind_suggestion",
+                    "component_suggestion",
                     "pattern_suggestion",
                 ],
             ),
@@ -191,10 +201,11 @@ impl LedgerFile {
                 }
             }
         }
-        doubts.extend(self.possible_duplicates().into_iter().map(|(later, earlier)| Doubt {
-            place: later,
-            what: DoubtKind::PossibleDuplicate(earlier),
-        }));
+        doubts.extend(
+            self.possible_duplicates()
+                .into_iter()
+                .map(|(later, earlier)| Doubt { place: later, what: DoubtKind::PossibleDuplicate(earlier) }),
+        );
         doubts
     }
 

@@ -15,7 +15,10 @@ fn what_drifted_is_listed() {
     ] {
         assert!(bugs.iter().any(|doubt| doubt == expected), "{expected} is not among\n{}", bugs.join("\n"));
     }
-    assert!(bugs.iter().any(|doubt| doubt.starts_with("BUG-004: `type` is `documentation`, which is none of bug, ")));
+    assert!(
+        bugs.iter()
+            .any(|doubt| doubt.starts_with("BUG-004: `type` is `documentation`, which is none of bug, "))
+    );
     let strengths =
         doubts(Ledger::Strengths, include_bytes!("../../../../tests/fixtures/ledgers/strengths.json"));
     assert!(strengths.contains(&"STR-001: `impact` is `High`; elsewhere it is written `high`".to_owned()));
@@ -35,7 +38,8 @@ fn what_drifted_is_listed() {
 
 #[test]
 fn what_may_be_the_same_is_suggested_and_nothing_else() {
-    let pairs = |ledger: Ledger, bytes: &[u8]| LedgerFile::parse(ledger, bytes).unwrap().possible_duplicates();
+    let pairs =
+        |ledger: Ledger, bytes: &[u8]| LedgerFile::parse(ledger, bytes).unwrap().possible_duplicates();
     let shown = |pairs: Vec<(String, String)>| -> Vec<String> {
         pairs.into_iter().map(|(later, earlier)| format!("{later} {earlier}")).collect()
     };
