@@ -164,11 +164,11 @@ mod tests {
         let id = id.1.recv().unwrap();
         let is_ours = |(name, ..): &&(String, String, u32)| name.contains("waits_for_the_signal_of");
         // The thread may not have got there yet.
-        let asked = (0..20).map(|_| {
+        let mut asked = (0..20).map(|_| {
             thread::sleep(Duration::from_millis(20));
             stack_of(id, Duration::from_secs(30)).unwrap()
         });
-        let frames = asked.skip_while(|frames| !frames.iter().any(|frame| is_ours(&frame))).next();
+        let frames = asked.find(|frames| frames.iter().any(|frame| is_ours(&frame)));
         let frames = frames.expect("the thread never waited");
         let ours = frames.iter().find(is_ours);
         let (_, file, line) = ours.unwrap_or_else(|| panic!("{frames:#?}"));
