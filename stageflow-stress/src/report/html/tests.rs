@@ -69,7 +69,7 @@ fn parse(html: &str) -> Page {
                     let value = tag.attributes.iter().find(|(name, _)| name.0 == wanted.as_bytes());
                     value.map(|(_, value)| String::from_utf8(value.0.clone()).unwrap())
                 };
-                for (attribute, _) in &tag.attributes {
+                for attribute in tag.attributes.keys() {
                     let attribute = String::from_utf8_lossy(&attribute.0);
                     assert!(
                         !attribute.starts_with("on")

@@ -99,11 +99,14 @@ fn quality(m: &mut Markup, folder: &Folder) {
     );
 }
 
+/// The outcomes of a detector: word to the results, each with the test whose log it was.
+type ByOutcome<'a> = BTreeMap<String, Vec<(&'a Value, String)>>;
+
 /// One row per detector, over all logs. What could not conclude is as visible as what found something.
 fn detectors(m: &mut Markup, folder: &Folder) {
     m.element("h3", &[], "Detectors");
     let mut order: Vec<(String, String)> = Vec::new();
-    let mut outcomes: BTreeMap<String, BTreeMap<String, Vec<(&Value, String)>>> = BTreeMap::new();
+    let mut outcomes: BTreeMap<String, ByOutcome<'_>> = BTreeMap::new();
     for (_, log) in &folder.logs {
         for detector in list(log, "detectors") {
             let id = text(detector, "id");
