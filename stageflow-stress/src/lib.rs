@@ -30,6 +30,7 @@
 //! | load at a planned rate, and how a system degrades | [`load`], from [`TestContext::load`] |
 //! | bounds on rates, gates, trends, comparisons | [`stats`] |
 //! | targets in another process, such as Stageflow for Python | `worker`, with the feature of that name |
+//! | pages for a browser, of one run and over all | [`report`]`::html`, with the feature `html` |
 //! | a folder whose process was killed | [`run::recover`] |
 //! | the meaning of every file and setting | `docs/` in the repository |
 //!
@@ -44,6 +45,7 @@
 //!
 //! None is on by default.
 //!
+//! * `html`: `report.html` in every run folder and `runs/index.html` over all. No dependencies of its own.
 //! * `worker`: targets in a child process. No dependencies of its own.
 //! * `stacks`: when a test hangs, the stack of every thread (Linux).
 #![warn(missing_docs)]
@@ -70,7 +72,7 @@ mod own_main;
 pub mod prelude;
 pub mod probe;
 mod registry;
-mod report;
+pub mod report;
 pub mod roadmap;
 pub mod run;
 mod runtime;

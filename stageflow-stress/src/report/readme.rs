@@ -114,6 +114,8 @@ fn describe(path: &str) -> &'static str {
         "research/hypotheses.md" => "hypotheses with their results",
         "research/notes.md" => "research notes",
         "research/citations.json" => "sources",
+        "results/summary.json" => "verdict and counts, for programs",
+        "results/tests.json" => "every test with what belongs to it, for programs",
         "results/metrics/latency.json" => "timed operations, with percentiles",
         "results/metrics/throughput.json" => "operations per second",
         "results/metrics/values.json" => "measured numbers",
