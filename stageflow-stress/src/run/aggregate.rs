@@ -306,7 +306,7 @@ impl Aggregate {
             .map_err(|error| problem(StoreProblemKind::Document(error.into())))?;
         let mut findings = Vec::new();
         for (position, raw) in written.findings.iter().enumerate() {
-            let (mut finding, _) = slim(raw, "", "", position).map_err(|what| problem(what))?;
+            let (mut finding, _) = slim(raw, "", "", position).map_err(problem)?;
             #[derive(Deserialize)]
             struct Carrier {
                 x_aggregate: Back,

@@ -19,7 +19,7 @@ mod write;
 
 pub use aggregate::{Aggregate, AggregateOptions, AggregatedFinding, aggregate};
 pub use validate::{Problem, ProblemKind, Validation, validate, validate_file};
-pub use write::{FoldError, recover};
+pub use write::{FoldError, findings_as, recover};
 
 pub(crate) use catalogue::{Catalogue, Catalogued, PlaceState, Registered, test_key};
 pub(crate) use claim::folders_of;

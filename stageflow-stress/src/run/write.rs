@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::files::{locked, write_atomically};
 use super::fold::read_state;
 use super::state::RunState;
-use crate::finding::{KnownFindings, REGISTRY_FILE, Registry, document, ledger};
+use crate::finding::{KnownFindings, Profile, REGISTRY_FILE, Registry, document, ledger};
 use crate::log::LogDigest;
 use crate::report::{self, OtherFile};
 use crate::terminal::say;
@@ -42,6 +42,29 @@ pub enum FoldError {
 /// If the folder is not a run folder, or cannot be read or written.
 pub fn recover(dir: impl AsRef<Path>) -> Result<usize, FoldError> {
     write_folder(dir.as_ref()).map(|state| state.tests.len())
+}
+
+/// A run's findings in another profile than that of its file, computed from its journals.
+///
+/// ```no_run
+/// use stageflow_stress::finding::Profile;
+///
+/// let json = stageflow_stress::run::findings_as("runs/DAG-005/run-2026-01-14-001", Profile::Extended)?;
+/// # Ok::<(), stageflow_stress::run::FoldError>(())
+/// ```
+///
+/// # Errors
+/// If the folder is not a run folder, or cannot be read.
+pub fn findings_as(dir: impl AsRef<Path>, profile: Profile) -> Result<Vec<u8>, FoldError> {
+    let dir = dir.as_ref();
+    locked(&dir.join(".stageflow/lock"), || {
+        let mut state = read_state(dir)?;
+        let known = known_now(&state);
+        give_ids(&mut state, &known)?;
+        let summary = report::summary(&state, &digests(&state));
+        Ok(document::render_as(profile, &state, report::status(&state).as_str(), &summary))
+    })
+    .map_err(|source| FoldError::Io { path: dir.to_owned(), source })
 }
 
 /// Folds the journals and writes the files, under the locks of the run and of its entry.
