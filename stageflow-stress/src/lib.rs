@@ -27,6 +27,7 @@
 //! | findings, and how to query those of earlier runs | [`Finding`], [`FindingStore`] |
 //! | the 308 entries with their measurable targets | [`roadmap`] |
 //! | pipelines as data, and the audit of what an engine made of them | [`engine`] |
+//! | load at a planned rate, and how a system degrades | [`load`], from [`TestContext::load`] |
 //! | bounds on rates, gates, trends, comparisons | [`stats`] |
 //! | targets in another process, such as Stageflow for Python | `worker`, with the feature of that name |
 //! | pages for a browser, of one run and over all | [`report`]`::html`, with the feature `html` |
@@ -63,6 +64,7 @@ pub mod finding;
 mod golden;
 mod journal;
 pub mod limits;
+pub mod load;
 mod log;
 mod markdown;
 mod outcome;

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::run::state::RunState;
+use crate::journal::record::{Instrument, Measured};
+use crate::run::state::{RunState, TestState};
 
 /// The percentiles: name, tenths of a percent, and the samples from which on they say something. Below that number the
 /// percentile is the greatest sample by construction and tells nothing about the tail.
@@ -154,6 +155,30 @@ pub fn throughput(state: &RunState) -> Option<Value> {
         }
     }
     (!entries.is_empty()).then(|| json!({ "format": 1, "unit": "1/s", "series": entries }))
+}
+
+/// The files of the instruments that measured anything.
+pub fn instruments(state: &RunState) -> Vec<(String, Value)> {
+    Instrument::ALL
+        .iter()
+        .filter_map(|instrument| {
+            let of_test = |test: &TestState| {
+                let (name, slug) = (test.start.name.clone(), test.start.slug.clone());
+                let entries = test.measured.iter().filter(|measured| measured.instrument == *instrument);
+                entries.map(move |measured| with_test(&name, &slug, measured)).collect::<Vec<_>>()
+            };
+            let entries: Vec<Value> = state.tests.iter().flat_map(of_test).collect();
+            let document = json!({ "format": 1, "entries": entries });
+            (!entries.is_empty()).then(|| (format!("results/metrics/{instrument}.json"), document))
+        })
+        .collect()
+}
+
+fn with_test(name: &str, slug: &str, measured: &Measured) -> Value {
+    let mut entry = measured.entry.clone();
+    entry.insert("test".to_owned(), name.into());
+    entry.insert("slug".to_owned(), slug.into());
+    Value::Object(entry)
 }
 
 /// `values.json`: named numbers, where there are any.

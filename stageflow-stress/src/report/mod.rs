@@ -66,6 +66,7 @@ pub(crate) fn render(state: &RunState, logs: &[LogDigest], others: &[OtherFile])
         ("results/metrics/values.json", metrics::values(state).as_ref().map(json)),
     ];
     files.extend(optional.into_iter().filter_map(|(path, content)| Some((path.to_owned(), content?))));
+    files.extend(metrics::instruments(state).into_iter().map(|(path, document)| (path, json(&document))));
     let readme = readme::readme(&facts, &files, others);
     files.push(("README.md".to_owned(), readme));
     files.sort_by(|(a, _), (b, _)| a.cmp(b));

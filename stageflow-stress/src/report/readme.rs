@@ -126,6 +126,13 @@ fn describe(path: &str) -> &'static str {
         "results/metrics/latency.json" => "timed operations, with percentiles",
         "results/metrics/throughput.json" => "operations per second",
         "results/metrics/values.json" => "measured numbers",
+        "results/metrics/load.json" => "loads: what was offered, what came back, and when",
+        "results/metrics/degradation.json" => "loads of growing rate, and where the system no longer kept up",
+        "results/metrics/scaling.json" => "times over sizes",
+        "results/metrics/resource_usage.json" => "memory, processor time, threads, files and tasks over time",
+        "results/metrics/quality.json" => "decisions compared with the truth",
+        "results/metrics/targets.json" => "measurements compared with targets",
+        "results/metrics/checkers.json" => "histories that were checked",
         _ => "",
     }
 }
