@@ -9,8 +9,10 @@ mod fold;
 mod handover;
 mod history;
 mod invocation;
+mod merge;
 #[cfg(test)]
 mod replay_tests;
+mod shards;
 mod slug;
 pub(crate) mod state;
 mod store;
@@ -18,6 +20,7 @@ mod validate;
 mod write;
 
 pub use aggregate::{Aggregate, AggregateOptions, AggregatedFinding, aggregate};
+pub use merge::{MergeError, Merged, Together, merge};
 pub use validate::{Problem, ProblemKind, Validation, validate, validate_file};
 pub use write::{FoldError, findings_as, recover};
 
