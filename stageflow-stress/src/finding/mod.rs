@@ -29,7 +29,11 @@ pub use model::{
 };
 pub use query::Query;
 pub use registry::{LoadedRegistry, REGISTRY_FILE, Registered, Registry, RegistryError};
+#[cfg(feature = "cli")]
+pub(crate) use registry::run_order;
 pub use store::{FindingStore, FoundFinding, StoreError, StoreProblem, StoreProblemKind, StoredRun};
+#[cfg(feature = "cli")]
+pub(crate) use suggest::nearest;
 
 /// Findings that an observer makes.
 #[derive(Debug, Default)]

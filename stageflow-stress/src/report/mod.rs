@@ -21,7 +21,7 @@ pub use tests::fixture::{empty as fixture_run, test as fixture_test};
 use serde_json::Value;
 
 pub use facts::summary;
-pub use verdict::status;
+pub use verdict::{status, verdict};
 
 use crate::log::LogDigest;
 use crate::run::state::RunState;

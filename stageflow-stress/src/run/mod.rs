@@ -18,10 +18,18 @@ mod write;
 pub use write::{FoldError, recover};
 
 pub(crate) use catalogue::{Catalogue, Catalogued, PlaceState, Registered, test_key};
+#[cfg(feature = "cli")]
+pub(crate) use claim::claim_by_hand;
 pub(crate) use claim::folders_of;
+#[cfg(feature = "cli")]
+pub(crate) use claim::read_info;
 pub(crate) use files::{create_unique, shown_below, write_atomically, write_whole};
+#[cfg(feature = "cli")]
+pub(crate) use fold::read_state;
 pub(crate) use handover::Handover;
 pub(crate) use invocation::Invocation;
 pub(crate) use slug::{file_time, slug};
 pub(crate) use store::{Run, Store};
+#[cfg(feature = "cli")]
+pub(crate) use write::digests;
 pub(crate) use write::write_folder;
