@@ -25,21 +25,23 @@ pub enum Origin {
 /// library was built from.
 pub fn origin(root: &Path) -> Origin {
     let built_from = || Origin::Path(PathBuf::from(env!("CARGO_MANIFEST_DIR")));
-    std::fs::read_to_string(root.join("Cargo.lock")).map_or_else(|_| built_from(), |lock| origin_in(&lock).unwrap_or_else(built_from))
+    std::fs::read_to_string(root.join("Cargo.lock"))
+        .map_or_else(|_| built_from(), |lock| origin_in(&lock).unwrap_or_else(built_from))
 }
 
 /// What a lock file says of this library; nothing where it is a directory.
 fn origin_in(lock: &str) -> Option<Origin> {
-    let package = lock.split("[[package]]").find(|table| {
-        table.lines().any(|line| line.trim() == "name = \"stageflow-stress\"")
-    })?;
+    let package = lock
+        .split("[[package]]")
+        .find(|table| table.lines().any(|line| line.trim() == "name = \"stageflow-stress\""))?;
     let field = |name: &str| {
         let start = format!("{name} = \"");
         package.lines().find_map(|line| line.trim().strip_prefix(&start)?.strip_suffix('"'))
     };
     let source = field("source")?;
     if let Some(git) = source.strip_prefix("git+") {
-        let (address, rev) = git.split_once('#').map_or((git, None), |(address, rev)| (address, Some(rev.to_owned())));
+        let (address, rev) =
+            git.split_once('#').map_or((git, None), |(address, rev)| (address, Some(rev.to_owned())));
         let url = address.split_once('?').map_or(address, |(url, _)| url).to_owned();
         return Some(Origin::Git { url, rev });
     }
@@ -49,12 +51,16 @@ fn origin_in(lock: &str) -> Option<Origin> {
 /// The command that installs the command line in the same version.
 pub fn command(origin: &Origin) -> String {
     match origin {
-        Origin::Path(path) => format!("cargo install --locked --features cli --path {}", quoted(&path.display().to_string())),
+        Origin::Path(path) => {
+            format!("cargo install --locked --features cli --path {}", quoted(&path.display().to_string()))
+        }
         Origin::Git { url, rev } => {
             let rev = rev.as_ref().map_or_else(String::new, |rev| format!(" --rev {rev}"));
             format!("cargo install --locked --features cli --git {}{rev} stageflow-stress", quoted(url))
         }
-        Origin::Registry(version) => format!("cargo install --locked --features cli stageflow-stress@{version}"),
+        Origin::Registry(version) => {
+            format!("cargo install --locked --features cli stageflow-stress@{version}")
+        }
     }
 }
 
@@ -69,7 +75,8 @@ pub fn quoted(word: &str) -> String {
 /// Whether a program of this name is on the path.
 pub fn on_path(name: &str) -> bool {
     let name = format!("{name}{}", std::env::consts::EXE_SUFFIX);
-    std::env::var_os("PATH").is_some_and(|path| std::env::split_paths(&path).any(|dir| dir.join(&name).is_file()))
+    std::env::var_os("PATH")
+        .is_some_and(|path| std::env::split_paths(&path).any(|dir| dir.join(&name).is_file()))
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::classify::{Priority, Risk, Severity};
 use crate::export::{Format, Profile};
-use crate::finding::{FindingStatus, FindingType, Ledger};
+use crate::finding::{FindingStatus, FindingType, Ledger, ResolutionType};
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 done · 1 the answer is no (a check found something, or --exit-code matched) · 2 the command line was not \
@@ -159,19 +159,14 @@ pub enum FindingsCommand {
         #[command(flatten)]
         which: Which,
     },
-    #[cfg(any())]
     /// Say that a finding is settled
     Resolve(Resolve),
-    #[cfg(any())]
     /// Say that a finding is not settled after all
     Reopen(Change),
-    #[cfg(any())]
     /// Say that a finding is a defect
     Confirm(Change),
-    #[cfg(any())]
     /// Say that somebody works on a finding
     Start(Change),
-    #[cfg(any())]
     /// Say that a finding is the same as another one
     Duplicate {
         #[command(flatten)]
@@ -180,9 +175,13 @@ pub enum FindingsCommand {
         #[arg(long, value_name = "ID")]
         of: String,
     },
-    #[cfg(any())]
     /// Say that a finding stays as it is
-    WontFix(Resolve),
+    WontFix {
+        #[command(flatten)]
+        change: Change,
+        #[command(flatten)]
+        how: How,
+    },
     #[cfg(any())]
     /// Write aggregated_findings.json over all runs
     Aggregate {
@@ -245,6 +244,9 @@ pub struct Change {
     /// Only if its status is still this one
     #[arg(long, value_parser = word::<FindingStatus>(), ignore_case = true, value_name = "STATUS")]
     pub if_status: Option<FindingStatus>,
+    /// Only if it has changed this many times, as `findings show --json` says
+    #[arg(long, value_name = "N")]
+    pub if_revision: Option<u64>,
 }
 
 /// How a finding was settled: every field of a resolution.
@@ -253,8 +255,18 @@ pub struct Resolve {
     #[command(flatten)]
     pub change: Change,
     /// How it was settled
-    #[arg(long = "type", value_enum, value_name = "TYPE")]
-    pub kind: Option<ResolutionType>,
+    #[arg(long = "type", value_parser = word::<ResolutionType>(), ignore_case = true, value_name = "TYPE", default_value = "fixed")]
+    pub kind: ResolutionType,
+    /// The finding that stays, with `--type duplicate`
+    #[arg(long, value_name = "ID")]
+    pub of: Option<String>,
+    #[command(flatten)]
+    pub how: How,
+}
+
+/// What there is to say about how a finding was settled.
+#[derive(Debug, Default, Args)]
+pub struct How {
     /// The commit
     #[arg(long, value_name = "HASH")]
     pub commit: Option<String>,
@@ -267,22 +279,6 @@ pub struct Resolve {
     /// A step that verifies it; may be repeated
     #[arg(long, value_name = "STEP")]
     pub verify: Vec<String>,
-}
-
-/// How a finding was settled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-#[value(rename_all = "snake_case")]
-pub enum ResolutionType {
-    /// The defect is gone
-    Fixed,
-    /// It stays
-    WontFix,
-    /// It is the same as another finding
-    Duplicate,
-    /// It is meant to be so
-    ByDesign,
-    /// Nobody could see it again
-    CannotReproduce,
 }
 
 /// How and where to export.
@@ -518,7 +514,7 @@ macro_rules! word {
         })+
     };
 }
-word!(FindingStatus, FindingType, Severity, Priority, Risk);
+word!(FindingStatus, FindingType, Severity, Priority, Risk, ResolutionType);
 
 fn word<T: Word>() -> impl TypedValueParser<Value = T> {
     let values = T::words().into_iter().map(|word| {
@@ -530,6 +526,8 @@ fn word<T: Word>() -> impl TypedValueParser<Value = T> {
             "silent_failure" => value.alias("silent-failure"),
             "log_issue" => value.alias("log-issue"),
             "feature_request" => value.alias("feature-request"),
+            "by_design" => value.alias("by-design"),
+            "cannot_reproduce" => value.alias("cannot-reproduce"),
             _ => value,
         }
     });

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::finding::{DocumentError, KnownError, StoreError};
+use crate::finding::{DocumentError, KnownError, KnownFileError, StoreError};
 use crate::run::FoldError;
 
 /// The answer is no: a check found something, or what was asked for with `--exit-code` exists.
@@ -55,6 +55,9 @@ pub enum CliError {
     /// The file of known findings.
     #[error(transparent)]
     Known(#[from] KnownError),
+    /// The file of known findings was not changed.
+    #[error(transparent)]
+    Change(#[from] KnownFileError),
     /// A run folder.
     #[error(transparent)]
     Fold(#[from] FoldError),
@@ -99,8 +102,10 @@ impl CliError {
             CliError::Usage(_) | CliError::Settings(_) => USAGE,
             CliError::NotFound { .. } | CliError::Store(StoreError::NoFolder(_)) => NOT_FOUND,
             CliError::Ambiguous { .. } | CliError::Refused(_) | CliError::Exists(_) => REFUSED,
+            CliError::Change(KnownFileError::Lifecycle(_) | KnownFileError::Changed(_)) => REFUSED,
             CliError::Store(_)
             | CliError::Known(_)
+            | CliError::Change(_)
             | CliError::Fold(_)
             | CliError::Document { .. }
             | CliError::Export(_)

@@ -11,7 +11,7 @@ use super::place::Place;
 use super::table::{Table, Tone};
 use crate::classify::Severity;
 use crate::export::{Exported, Item};
-use crate::finding::{FindingStatus, FindingStore, FoundFinding, StoreProblemKind};
+use crate::finding::{FindingStatus, FindingStore, FoundFinding, KnownFindings, StoreProblemKind};
 use crate::journal;
 use crate::run::read_state;
 
@@ -28,7 +28,8 @@ pub struct Findings {
 impl Findings {
     /// Reads the runs directory.
     pub fn open(place: &Place) -> Result<Self, CliError> {
-        let store = FindingStore::open(&place.runs)?;
+        let known = KnownFindings::load(&place.known)?;
+        let store = FindingStore::open(&place.runs)?.with_known(&known);
         let (mut unread, mut doubts) = (Vec::new(), Vec::new());
         for problem in store.problems() {
             let text = format!("{}: {}", place.shown(&problem.path), problem.what);
@@ -79,7 +80,9 @@ impl Findings {
         let severities: &[Severity] = &filter.severity;
         Ok(query
             .iter()
-            .filter(|found| severities.is_empty() || found.severity.known().is_some_and(|s| severities.contains(&s)))
+            .filter(|found| {
+                severities.is_empty() || found.severity.known().is_some_and(|s| severities.contains(&s))
+            })
             .filter(|found| filter.run.is_empty() || filter.run.iter().any(|run| seen_by(found, run)))
             .collect())
     }
@@ -91,8 +94,12 @@ impl Findings {
         let mut wanted: BTreeMap<&str, &crate::finding::StoredRun> = BTreeMap::new();
         let mut all = Vec::new();
         for run in self.store.runs() {
-            let named = filter.run.iter().any(|name| *name == run.run_id || *name == format!("{}/{}", run.entry, run.run_id));
-            let of_entry = filter.entry.is_empty() || filter.entry.iter().any(|e| e.eq_ignore_ascii_case(&run.entry));
+            let named = filter
+                .run
+                .iter()
+                .any(|name| *name == run.run_id || *name == format!("{}/{}", run.entry, run.run_id));
+            let of_entry =
+                filter.entry.is_empty() || filter.entry.iter().any(|e| e.eq_ignore_ascii_case(&run.entry));
             if !filter.run.is_empty() {
                 if named && of_entry {
                     all.push(run);

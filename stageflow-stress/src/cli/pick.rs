@@ -23,7 +23,8 @@ pub fn finding<'a>(which: &Which, store: &'a FindingStore) -> Result<&'a FoundFi
 
     // A fingerprint, whole or its beginning.
     if token.starts_with("sfp1:") || is_fingerprint(token) {
-        let same = |found: &&&FoundFinding| found.fingerprint.as_deref().is_some_and(|own| own.starts_with(token));
+        let same =
+            |found: &&&FoundFinding| found.fingerprint.as_deref().is_some_and(|own| own.starts_with(token));
         return one(token, all.iter().filter(same).copied().collect(), &all);
     }
 
@@ -114,7 +115,8 @@ fn one<'a>(
 /// Refuses an entry that neither a roadmap nor the runs have.
 pub fn known_entry(entry: &str, store: &FindingStore) -> Result<(), CliError> {
     let upper = entry.to_uppercase();
-    if roadmap::find(&upper).is_some() || store.runs().iter().any(|run| run.entry.eq_ignore_ascii_case(entry)) {
+    if roadmap::find(&upper).is_some() || store.runs().iter().any(|run| run.entry.eq_ignore_ascii_case(entry))
+    {
         return Ok(());
     }
     Err(no_entry(entry))

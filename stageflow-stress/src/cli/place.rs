@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::args::GlobalArgs;
 use super::error::CliError;
-use crate::settings::{self, Settings};
+use crate::settings::Settings;
 
 /// The places of a project.
 #[derive(Debug)]
@@ -56,9 +56,4 @@ pub fn git_user(root: &Path) -> Option<String> {
         .filter(|output| output.status.success())?;
     let name = String::from_utf8_lossy(&output.stdout).trim().to_owned();
     (!name.is_empty()).then_some(name)
-}
-
-/// The workspace that a directory belongs to.
-pub fn workspace_of(dir: &Path) -> PathBuf {
-    settings::workspace_root(dir)
 }

@@ -72,9 +72,11 @@ fn list_answer(list: &[&Entry]) -> Answer {
             })
         })
         .collect();
-    Answer::new(json!({ "entries": json, "total": list.len() }))
-        .table(table)
-        .line(format!("{} of {} entries", list.len(), entries().len()))
+    Answer::new(json!({ "entries": json, "total": list.len() })).table(table).line(format!(
+        "{} of {} entries",
+        list.len(),
+        entries().len()
+    ))
 }
 
 fn phase(phase: u8) -> String {
@@ -128,10 +130,14 @@ fn show(id: &str, place: &Place) -> Result<Answer, CliError> {
         ("phase", phase(row.phase)),
         ("target", row.target.clone().unwrap_or_else(|| "no measurable target".to_owned())),
         ("status", format!("{} ({})", words(status.progress), status.because)),
-        ("verdict", status.verdict.as_ref().map_or_else(String::new, |(word, rule)| format!("{word}: {rule}"))),
+        (
+            "verdict",
+            status.verdict.as_ref().map_or_else(String::new, |(word, rule)| format!("{word}: {rule}")),
+        ),
         ("runs", status.runs.iter().rev().take(5).cloned().collect::<Vec<_>>().join(", ")),
     ]));
-    answer = answer.line("").heading(count(status.sources.len(), "test in the sources", "tests in the sources"));
+    answer =
+        answer.line("").heading(count(status.sources.len(), "test in the sources", "tests in the sources"));
     for test in &status.sources {
         answer = answer.line(source_line(test));
     }

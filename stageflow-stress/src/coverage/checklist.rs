@@ -17,7 +17,8 @@ pub fn checklist(entries: &[EntryStatus], day: &str) -> String {
     let mut headings: (Option<(u8, &str)>, Option<(&str, &str)>) = (None, None);
     for entry in entries {
         let row = &entry.row;
-        let (tier, section) = ((row.tier, row.tier_title.as_str()), (row.section.as_str(), row.section_title.as_str()));
+        let (tier, section) =
+            ((row.tier, row.tier_title.as_str()), (row.section.as_str(), row.section_title.as_str()));
         if headings.0 != Some(tier) {
             let heading = match tier {
                 (0, "") => "Entries outside the built-in roadmap".to_owned(),
@@ -33,7 +34,9 @@ pub fn checklist(entries: &[EntryStatus], day: &str) -> String {
             } else {
                 text.push('\n');
             }
-            text.push_str("| ID | Target | Priority | Risk | Status |\n|----|--------|----------|------|--------|\n");
+            text.push_str(
+                "| ID | Target | Priority | Risk | Status |\n|----|--------|----------|------|--------|\n",
+            );
             headings.1 = Some(section);
         }
         let _ = writeln!(
@@ -110,7 +113,10 @@ fn cell(entry: &EntryStatus) -> String {
 /// Text in a cell or a heading that stays text, whoever wrote it.
 fn plain(text: &str) -> String {
     // The built-in rows have no markup in them; escaping them would only make them harder to read.
-    if text.chars().all(|c| c.is_alphanumeric() || " -+/()<>%.,:&'".contains(c)) && !text.contains("<!") && !has_tag(text) {
+    if text.chars().all(|c| c.is_alphanumeric() || " -+/()<>%.,:&'".contains(c))
+        && !text.contains("<!")
+        && !has_tag(text)
+    {
         return text.to_owned();
     }
     let mut doc = Doc::default();
@@ -120,5 +126,7 @@ fn plain(text: &str) -> String {
 
 /// Whether a reader of Markdown could take part of the text for an HTML tag or an autolink.
 fn has_tag(text: &str) -> bool {
-    text.split('<').skip(1).any(|rest| rest.starts_with(|c: char| c.is_ascii_alphabetic() || matches!(c, '/' | '!' | '?')))
+    text.split('<')
+        .skip(1)
+        .any(|rest| rest.starts_with(|c: char| c.is_ascii_alphabetic() || matches!(c, '/' | '!' | '?')))
 }

@@ -107,7 +107,8 @@ impl Row {
     /// A row of a project's own roadmap, as the runs carry it.
     fn of_run(info: &EntryInfo) -> Self {
         let numbered = |text: &str| {
-            text.split_once(' ').map_or((text.to_owned(), String::new()), |(n, t)| (n.to_owned(), t.to_owned()))
+            text.split_once(' ')
+                .map_or((text.to_owned(), String::new()), |(n, t)| (n.to_owned(), t.to_owned()))
         };
         let (tier, tier_title) = numbered(&info.tier);
         let (section, section_title) = numbered(&info.section);
@@ -257,8 +258,10 @@ fn look(run: &StoredRun) -> Judged<'_> {
     let verdict = report::verdict(&state, &digests(&state));
     let verdict = Some((verdict.word.to_string(), verdict.rule));
     if missing.is_empty() {
-        let ran = state.tests.iter().map(|test| &test.start.name).collect::<std::collections::BTreeSet<_>>().len();
-        let because = format!("{}: {} ran to the end, and none is missing", run.run_id, count(ran, "test", "tests"));
+        let ran =
+            state.tests.iter().map(|test| &test.start.name).collect::<std::collections::BTreeSet<_>>().len();
+        let because =
+            format!("{}: {} ran to the end, and none is missing", run.run_id, count(ran, "test", "tests"));
         judged(Progress::Completed, because, verdict)
     } else {
         judged(Progress::InProgress, format!("{}: {}", run.run_id, missing.join(", ")), verdict)
@@ -310,8 +313,12 @@ fn missing(state: &RunState) -> Vec<String> {
 fn day_of(run: &StoredRun) -> Option<String> {
     let day = |text: &str| {
         let day = text.get(..10)?;
-        (day.len() == 10 && day.bytes().enumerate().all(|(i, b)| if i == 4 || i == 7 { b == b'-' } else { b.is_ascii_digit() }))
-            .then(|| day.to_owned())
+        (day.len() == 10
+            && day
+                .bytes()
+                .enumerate()
+                .all(|(i, b)| if i == 4 || i == 7 { b == b'-' } else { b.is_ascii_digit() }))
+        .then(|| day.to_owned())
     };
     run.started_at.as_deref().and_then(day).or_else(|| day(run.run_id.strip_prefix("run-")?))
 }

@@ -66,10 +66,17 @@ fn attribute(line: &str) -> Option<String> {
 fn function(line: &str) -> Option<String> {
     let at = line.find("fn ")?;
     let before = line[..at].trim_end();
-    if !(before.is_empty() || before.ends_with([')', ']']) || before.split_whitespace().all(|word| word.chars().all(char::is_alphanumeric))) {
+    if !(before.is_empty()
+        || before.ends_with([')', ']'])
+        || before.split_whitespace().all(|word| word.chars().all(char::is_alphanumeric)))
+    {
         return None;
     }
-    let name: String = line[at + 3..].trim_start().chars().take_while(|c| c.is_alphanumeric() || matches!(c, '_' | '#')).collect();
+    let name: String = line[at + 3..]
+        .trim_start()
+        .chars()
+        .take_while(|c| c.is_alphanumeric() || matches!(c, '_' | '#'))
+        .collect();
     (!name.is_empty()).then_some(name)
 }
 
@@ -82,7 +89,10 @@ fn rust_files(root: &Path) -> Vec<PathBuf> {
             let (path, name) = (item.path(), item.file_name());
             let Ok(kind) = item.file_type() else { continue };
             let hidden = name.to_string_lossy().starts_with('.');
-            if kind.is_dir() && !hidden && !matches!(&*name.to_string_lossy(), "target" | "runs" | "node_modules") {
+            if kind.is_dir()
+                && !hidden
+                && !matches!(&*name.to_string_lossy(), "target" | "runs" | "node_modules")
+            {
                 waiting.push(path);
             } else if kind.is_file() && path.extension().is_some_and(|extension| extension == "rs") {
                 files.push(path);
@@ -112,9 +122,12 @@ unsafe fn probes() {}
 #[roadmap_test(ID)]
 fn macro_made() {}
 "##;
-        let found: Vec<_> =
-            in_text("a.rs", text).into_iter().map(|t| (t.entry, t.function.unwrap_or_default(), t.line)).collect();
-        let expected = [("DAG-005", "fans_out", 3), ("LLM-REASON-001", "r#inline", 6), ("WORK-002", "probes", 9)];
+        let found: Vec<_> = in_text("a.rs", text)
+            .into_iter()
+            .map(|t| (t.entry, t.function.unwrap_or_default(), t.line))
+            .collect();
+        let expected =
+            [("DAG-005", "fans_out", 3), ("LLM-REASON-001", "r#inline", 6), ("WORK-002", "probes", 9)];
         assert_eq!(found, expected.map(|(e, f, l)| (e.to_owned(), f.to_owned(), l)));
     }
 }

@@ -78,7 +78,8 @@ fn a_status_follows_from_runs_and_says_from_which() {
     ]);
     std::fs::write(dir.path().join("it.rs"), "#[roadmap_test(\"DAG-007\")]\nfn seven() {}\n").unwrap();
     let entries = coverage(Some(&store), dir.path(), || {});
-    let of: BTreeMap<&str, &EntryStatus> = entries.iter().map(|entry| (entry.row.id.as_str(), entry)).collect();
+    let of: BTreeMap<&str, &EntryStatus> =
+        entries.iter().map(|entry| (entry.row.id.as_str(), entry)).collect();
     let dag = of["DAG-005"];
     assert_eq!(dag.progress, Progress::Completed);
     assert_eq!(dag.run.as_deref(), Some("run-2026-01-16-001"));

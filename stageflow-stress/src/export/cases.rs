@@ -98,7 +98,10 @@ pub fn suites(exported: &Exported) -> Vec<Suite<'_>> {
     let mut suites: Vec<Suite<'_>> = exported.runs.iter().map(|state| suite(exported, state)).collect();
     for run in &exported.without_tests {
         let (entry, run_id) = run.split_once('/').unwrap_or((run, ""));
-        let items = exported.items.iter().filter(|item| item.entry == entry && item.runs.last().is_some_and(|r| r == run_id));
+        let items = exported
+            .items
+            .iter()
+            .filter(|item| item.entry == entry && item.runs.last().is_some_and(|r| r == run_id));
         let cases = items.filter(|item| !item.is_strength()).map(finding_case).collect();
         suites.push(Suite { entry: entry.to_owned(), run: run.clone(), state: None, cases });
     }
@@ -133,7 +136,11 @@ fn suite<'a>(exported: &'a Exported, state: &'a RunState) -> Suite<'a> {
         told.extend(findings.iter().map(|item| item.id.as_str()));
         cases.push(Case {
             name: if stress.is_empty() { name } else { format!("{name} (stress {stress})") },
-            class: if package.replace('-', "_") == crate_name { package } else { format!("{package}::{crate_name}") },
+            class: if package.replace('-', "_") == crate_name {
+                package
+            } else {
+                format!("{package}::{crate_name}")
+            },
             place: (!start.file.is_empty()).then(|| (start.file.clone(), start.line)),
             tags: start.tags.clone(),
             reproduce: Some(start.reproduce.clone()).filter(|command| !command.is_empty()),
@@ -144,7 +151,10 @@ fn suite<'a>(exported: &'a Exported, state: &'a RunState) -> Suite<'a> {
     if let Some(catalogue) = &state.catalogue {
         for test in catalogue.tests.iter().filter(|test| test.entry == state.info.entry.id) {
             let ran = catalogue.ended.contains(&test.key())
-                || state.tests.iter().any(|t| t.start.name == test.name && t.start.crate_name == test.crate_name);
+                || state
+                    .tests
+                    .iter()
+                    .any(|t| t.start.name == test.name && t.start.crate_name == test.crate_name);
             if !ran {
                 cases.push(not_run(test.name.clone(), test.crate_name.clone(), test.ignored.as_deref()));
             }

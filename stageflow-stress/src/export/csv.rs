@@ -25,10 +25,14 @@ const COLUMNS: &[Column] = &[
     ("last_run", |item| item.runs.last().cloned().unwrap_or_default()),
     ("in_latest_run", |item| item.in_latest_run.to_string()),
     ("rule", |item| item.rule.clone().unwrap_or_default()),
-    ("location", |item| item.place.as_ref().map_or_else(String::new, |(file, line)| format!("{file}:{line}"))),
+    ("location", |item| {
+        item.place.as_ref().map_or_else(String::new, |(file, line)| format!("{file}:{line}"))
+    }),
     ("reproduce", |item| item.reproduce().unwrap_or_default().to_owned()),
     ("resolution_type", |item| item.text("resolution", "resolution_type").unwrap_or_default().to_owned()),
-    ("resolution_details", |item| item.text("resolution", "resolution_details").unwrap_or_default().to_owned()),
+    ("resolution_details", |item| {
+        item.text("resolution", "resolution_details").unwrap_or_default().to_owned()
+    }),
     ("commit", |item| item.text("resolution", "commit_hash").unwrap_or_default().to_owned()),
     ("pull_request", |item| item.text("resolution", "pr_link").unwrap_or_default().to_owned()),
     ("release", |item| item.text("resolution", "release_version").unwrap_or_default().to_owned()),
@@ -38,8 +42,7 @@ const COLUMNS: &[Column] = &[
 /// The table with its header.
 pub fn csv(exported: &Exported, options: Options) -> Result<Vec<u8>, ExportError> {
     // Line ends as RFC 4180 has them.
-    let mut writer =
-        ::csv::WriterBuilder::new().terminator(::csv::Terminator::CRLF).from_writer(Vec::new());
+    let mut writer = ::csv::WriterBuilder::new().terminator(::csv::Terminator::CRLF).from_writer(Vec::new());
     writer.write_record(COLUMNS.iter().map(|(name, _)| *name).chain(["json"]))?;
     for item in &exported.items {
         let json = serde_json::to_string(&item.object(options.profile)).unwrap_or_default();
@@ -53,7 +56,9 @@ pub fn csv(exported: &Exported, options: Options) -> Result<Vec<u8>, ExportError
 fn safe(cell: String) -> String {
     let mut cell = match cell.trim_start_matches([' ', '\u{feff}', '\u{a0}']).chars().next() {
         // The last four are the full-width forms, which some spreadsheets take for the plain ones.
-        Some('=' | '+' | '-' | '@' | '\t' | '\r' | '\n' | '＝' | '＋' | '－' | '＠') => format!("'{cell}"),
+        Some('=' | '+' | '-' | '@' | '\t' | '\r' | '\n' | '＝' | '＋' | '－' | '＠') => {
+            format!("'{cell}")
+        }
         _ => cell,
     };
     // Excel cuts longer cells without a word.

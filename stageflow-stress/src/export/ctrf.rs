@@ -16,7 +16,8 @@ pub fn ctrf(exported: &Exported) -> Vec<u8> {
     for suite in &suites {
         for case in &suite.cases {
             for attempt in &case.attempts {
-                let (start, stop) = (millis(attempt.started_at.as_deref()), millis(attempt.ended_at.as_deref()));
+                let (start, stop) =
+                    (millis(attempt.started_at.as_deref()), millis(attempt.ended_at.as_deref()));
                 begin = [begin, start].into_iter().flatten().min();
                 end = [end, stop, start].into_iter().flatten().max();
             }
@@ -54,7 +55,8 @@ pub fn ctrf(exported: &Exported) -> Vec<u8> {
         "results": results,
     });
     // Shards of one invocation share it; over several invocations there is no one run.
-    let mut invocations: Vec<&str> = exported.runs.iter().map(|state| state.info.invocation.as_str()).collect();
+    let mut invocations: Vec<&str> =
+        exported.runs.iter().map(|state| state.info.invocation.as_str()).collect();
     invocations.dedup();
     if let [invocation] = invocations[..] {
         report["runId"] = json!(invocation);
@@ -78,10 +80,9 @@ fn test(suite: &Suite<'_>, case: &Case<'_>) -> Value {
     put("suite", json!([suite.entry, case.class]));
     put("retries", json!(earlier.len()));
     put("flaky", json!(case.is_flaky()));
-    for (name, value) in [
-        ("start", millis(last.started_at.as_deref())),
-        ("stop", millis(last.ended_at.as_deref())),
-    ] {
+    for (name, value) in
+        [("start", millis(last.started_at.as_deref())), ("stop", millis(last.ended_at.as_deref()))]
+    {
         if let Some(value) = value {
             put(name, json!(value));
         }

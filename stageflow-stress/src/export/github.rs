@@ -19,10 +19,9 @@ pub fn annotations(exported: &Exported) -> String {
         if item.is_strength() || !item.is_open() || !item.in_latest_run {
             continue;
         }
-        let accepted = item.document.get("x_stageflow").is_some_and(|own| own.get("known").is_some());
         let level = match item.severity.known() {
             Some(Severity::Low | Severity::Info) => 2,
-            _ if accepted && !item.is_regression() => 2,
+            _ if item.known.is_some() && !item.regression => 2,
             Some(Severity::Critical | Severity::High) => 0,
             Some(Severity::Medium) | None => 1,
         };
@@ -78,7 +77,9 @@ pub fn summary_within(exported: &Exported, budget: usize) -> String {
         suites
             .iter()
             .flat_map(|suite| &suite.cases)
-            .filter(|case| case.class != "findings" && case.last().is_some_and(|last| wanted.contains(&last.fate)))
+            .filter(|case| {
+                case.class != "findings" && case.last().is_some_and(|last| wanted.contains(&last.fate))
+            })
             .count()
             .to_string()
     };
@@ -110,7 +111,10 @@ pub fn summary_within(exported: &Exported, budget: usize) -> String {
         );
         if text.len() + block.len() + REST > budget {
             let more = items.len() - n;
-            let line = format!("\n{} not shown: the summary of a step has a limit.\n", count(more, "more finding is", "more findings are"));
+            let line = format!(
+                "\n{} not shown: the summary of a step has a limit.\n",
+                count(more, "more finding is", "more findings are")
+            );
             if text.len() + line.len() <= budget {
                 text.push_str(&line);
             }
@@ -130,7 +134,9 @@ fn html(text: &str) -> String {
             '<' => escaped.push_str("&lt;"),
             '>' => escaped.push_str("&gt;"),
             '"' => escaped.push_str("&quot;"),
-            '`' | '*' | '_' | '|' | '[' | ']' | '~' | '$' | '\\' => escaped.push_str(&format!("&#{};", u32::from(c))),
+            '`' | '*' | '_' | '|' | '[' | ']' | '~' | '$' | '\\' => {
+                escaped.push_str(&format!("&#{};", u32::from(c)))
+            }
             c if crate::markdown::is_invisible(c) => escaped.push(' '),
             c => escaped.push(c),
         }
@@ -161,6 +167,9 @@ mod tests {
     fn commands_are_escaped() {
         assert_eq!(data("100% a\r\nb"), "100%25 a%0D%0Ab");
         assert_eq!(property("a:b,c%"), "a%3Ab%2Cc%25");
-        assert_eq!(commands_apart("a\n::error::x\n  ::warning::y\nb::c"), "a\n\u{200b}::error::x\n  \u{200b}::warning::y\nb::c");
+        assert_eq!(
+            commands_apart("a\n::error::x\n  ::warning::y\nb::c"),
+            "a\n\u{200b}::error::x\n  \u{200b}::warning::y\nb::c"
+        );
     }
 }

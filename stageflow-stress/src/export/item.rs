@@ -46,7 +46,11 @@ pub struct Item {
     pub place: Option<(String, u32)>,
     /// Paths of the tests that saw it.
     pub tests: Vec<String>,
-    /// Everything that the last run to see it wrote.
+    /// Why the committed file knows it, if it does.
+    pub known: Option<String>,
+    /// Whether it came back after it had been fixed.
+    pub regression: bool,
+    /// Everything that the last run to see it wrote, with the resolution as it is now.
     pub document: Map<String, Value>,
 }
 
@@ -54,10 +58,24 @@ impl Item {
     /// The finding of a store.
     #[must_use]
     pub fn new(found: &FoundFinding) -> Self {
-        let document = found.latest.to_object();
+        let mut document = found.latest.to_object();
+        // The committed file says what holds now; the document says what held when it was written.
+        if found.fingerprint.is_some() {
+            let known = found.known.as_ref();
+            let how = known
+                .and_then(|known| known.resolution.as_ref())
+                .filter(|_| !found.status.known().is_none_or(FindingStatus::is_open));
+            overlay(&mut document, "resolution", how.and_then(|how| serde_json::to_value(how).ok()));
+            overlay(
+                &mut document,
+                "resolved_at",
+                how.and_then(|how| how.resolved_at.as_ref()).map(|at| json!(at)),
+            );
+        }
         let extension = document.get("x_stageflow").cloned().unwrap_or_default();
         let text = |value: &Value| value.as_str().filter(|text| !text.is_empty()).map(str::to_owned);
-        let list = |value: &Value| value.as_array().into_iter().flatten().filter_map(text).collect::<Vec<_>>();
+        let list =
+            |value: &Value| value.as_array().into_iter().flatten().filter_map(text).collect::<Vec<_>>();
         Item {
             entry: found.entry.clone(),
             id: found.id.clone(),
@@ -78,6 +96,8 @@ impl Item {
             rule: text(&extension["rule"]),
             place: text(&extension["location"]).and_then(|place| place_of(&place)),
             tests: list(&extension["tests"]),
+            known: found.known.as_ref().map(|known| known.why.clone()),
+            regression: found.regression,
             document,
         }
     }
@@ -92,12 +112,6 @@ impl Item {
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.status.known().is_none_or(FindingStatus::is_open)
-    }
-
-    /// Whether it came back after it had been resolved.
-    #[must_use]
-    pub fn is_regression(&self) -> bool {
-        self.tags.iter().any(|tag| tag == "regression")
     }
 
     /// A text of an object within the document, such as `resolution` and `resolution_details`.
@@ -141,6 +155,7 @@ impl Item {
             ("status", json!(self.status.to_string())),
             ("title", json!(self.title)),
             ("description", json!(self.description)),
+            ("tags", json!(self.tags)),
         ] {
             object.insert(name.to_owned(), value);
         }
@@ -161,6 +176,13 @@ impl Item {
             }
         }
         object
+    }
+}
+
+fn overlay(document: &mut Map<String, Value>, field: &str, value: Option<Value>) {
+    match value {
+        Some(value) => drop(document.insert(field.to_owned(), value)),
+        None => drop(document.remove(field)),
     }
 }
 

@@ -30,7 +30,8 @@ pub fn markdown(exported: &Exported) -> String {
             ]
         }),
     );
-    let full = |item: &&Item| item.severity.known().is_none_or(|s| s >= Severity::High) && !item.is_strength();
+    let full =
+        |item: &&Item| item.severity.known().is_none_or(|s| s >= Severity::High) && !item.is_strength();
     for item in exported.items.iter().filter(full) {
         detail(&mut doc, 2, item);
     }
@@ -40,11 +41,10 @@ pub fn markdown(exported: &Exported) -> String {
 /// What could not be read.
 pub fn problems(doc: &mut Doc, exported: &Exported) {
     if !exported.problems.is_empty() {
-        doc.line(
-            Inline::default()
-                .strong("Incomplete:")
-                .text(format!(" {} could not be read as it is.", count(exported.problems.len(), "file", "files"))),
-        );
+        doc.line(Inline::default().strong("Incomplete:").text(format!(
+            " {} could not be read as it is.",
+            count(exported.problems.len(), "file", "files")
+        )));
         doc.items(exported.problems.iter().map(String::as_str));
     }
 }

@@ -93,7 +93,8 @@ pub struct Options {
 impl Exported {
     /// Where the test is that saw a finding.
     fn test_of(&self, item: &Item) -> Option<(String, u32)> {
-        let tests = self.runs.iter().filter(|state| state.info.entry.id == item.entry).flat_map(|state| &state.tests);
+        let tests =
+            self.runs.iter().filter(|state| state.info.entry.id == item.entry).flat_map(|state| &state.tests);
         let mut starts = tests.map(|test| &test.start).filter(|start| !start.file.is_empty());
         starts.find(|start| item.tests.contains(&start.name)).map(|start| (start.file.clone(), start.line))
     }
@@ -128,7 +129,9 @@ pub fn export(exported: &Exported, format: Format, options: Options) -> Result<V
         Format::Ctrf => ctrf::ctrf(exported),
         Format::Github => github::summary(exported).into_bytes(),
         Format::Html => {
-            return Err(ExportError::Unavailable("HTML is written by the feature `html`, which this build lacks"));
+            return Err(ExportError::Unavailable(
+                "HTML is written by the feature `html`, which this build lacks",
+            ));
         }
     })
 }

@@ -134,7 +134,8 @@ fn result(exported: &Exported, item: &Item, rules: &Rules<'_>) -> Value {
         message = format!("{message}\n\nReproduce: {command}");
     }
     let hash = hash_of(item);
-    let mut fingerprints = Map::from_iter([("primaryLocationLineHash".to_owned(), json!(format!("{hash}:1")))]);
+    let mut fingerprints =
+        Map::from_iter([("primaryLocationLineHash".to_owned(), json!(format!("{hash}:1")))]);
     if let Some(fingerprint) = &item.fingerprint {
         fingerprints.insert("stageflowFingerprint/v1".to_owned(), json!(fingerprint));
     }
@@ -329,4 +330,4 @@ fn text_or(text: &str, otherwise: &str) -> String {
 
 #[cfg(test)]
 #[path = "sarif_tests.rs"]
-mod tests;
+pub mod tests;

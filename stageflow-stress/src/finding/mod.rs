@@ -35,9 +35,9 @@ pub use model::{
     Frequency, Impact, Recommendation, Reproduction, RiskLevel,
 };
 pub use query::Query;
-pub use registry::{LoadedRegistry, REGISTRY_FILE, Registered, Registry, RegistryError};
 #[cfg(feature = "cli")]
 pub(crate) use registry::run_order;
+pub use registry::{LoadedRegistry, REGISTRY_FILE, Registered, Registry, RegistryError};
 pub use store::{FindingStore, FoundFinding, StoreError, StoreProblem, StoreProblemKind, StoredRun};
 #[cfg(feature = "cli")]
 pub(crate) use suggest::nearest;

@@ -17,6 +17,8 @@ mod write;
 
 pub use write::{FoldError, recover};
 
+#[cfg(all(test, feature = "cli"))]
+pub(crate) use catalogue::CatalogueState;
 pub(crate) use catalogue::{Catalogue, Catalogued, PlaceState, Registered, test_key};
 #[cfg(feature = "cli")]
 pub(crate) use claim::claim_by_hand;

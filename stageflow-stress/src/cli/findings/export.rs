@@ -24,7 +24,8 @@ pub fn export(place: &Place, arguments: &Export) -> Result<Answer, CliError> {
     let problems = exported.problems.clone();
     let answer = match &arguments.output {
         None => {
-            let json = json!({ "findings": exported.items.len(), "content": String::from_utf8_lossy(&bytes) });
+            let json =
+                json!({ "findings": exported.items.len(), "content": String::from_utf8_lossy(&bytes) });
             Answer::new(json).verbatim(bytes)
         }
         Some(path) => {

@@ -39,7 +39,8 @@ pub fn list(
     }));
     answer = answer.table(table(&items));
     let all = findings.store.findings().len();
-    let mut line = format!("{} of {} in {}", total, count(all, "finding", "findings"), count(runs, "run", "runs"));
+    let mut line =
+        format!("{} of {} in {}", total, count(all, "finding", "findings"), count(runs, "run", "runs"));
     if items.len() < total {
         line.push_str(&format!("; {} shown", items.len()));
     }

@@ -1,5 +1,6 @@
 //! `stageflow-test findings …`
 
+mod change;
 mod export;
 
 mod list;
@@ -18,6 +19,12 @@ pub fn run(command: &FindingsCommand, place: &Place) -> Result<Answer, CliError>
             list::list(place, filter, *stale, *limit, *exit_code)
         }
         FindingsCommand::Show { which } => show::show(place, which),
+        FindingsCommand::Resolve(_)
+        | FindingsCommand::Reopen(_)
+        | FindingsCommand::Confirm(_)
+        | FindingsCommand::Start(_)
+        | FindingsCommand::Duplicate { .. }
+        | FindingsCommand::WontFix { .. } => change::change(place, command),
         FindingsCommand::Export(arguments) => export::export(place, arguments),
     }
 }

@@ -27,6 +27,8 @@ pub fn show(place: &Place, which: &Which) -> Result<Answer, CliError> {
         "finding": brief(&item),
         "document": Value::Object(item.document.clone()),
         "run_dirs": runs,
+        "revision": found.known.as_ref().map_or(0, |known| known.history.len()),
+        "history": found.known.as_ref().map(|known| known.history.clone()).unwrap_or_default(),
         "unread": findings.unread,
     }));
     let text = |object: &str, field: &str| item.text(object, field).unwrap_or_default().to_owned();
@@ -40,7 +42,10 @@ pub fn show(place: &Place, which: &Which) -> Result<Answer, CliError> {
     let mut answer = answer.heading(format!("{}: {}", item.id, item.title)).table(Table::pairs([
         ("entry", entry_line(&item.entry)),
         ("severity", item.severity.to_string()),
-        ("status", if item.is_regression() { format!("{} (a regression)", item.status) } else { item.status.to_string() }),
+        (
+            "status",
+            if item.regression { format!("{} (a regression)", item.status) } else { item.status.to_string() },
+        ),
         ("type", item.kind.to_string()),
         ("component", item.component.clone().unwrap_or_default()),
         ("tags", item.tags.join(", ")),
@@ -67,14 +72,28 @@ pub fn show(place: &Place, which: &Which) -> Result<Answer, CliError> {
         answer = answer.line("").heading("Reproduce").line(command);
     }
     for (heading, fields) in [
-        ("Impact", [("impact", "affected_users"), ("impact", "business_impact"), ("impact", "workaround_description")]),
+        (
+            "Impact",
+            [
+                ("impact", "affected_users"),
+                ("impact", "business_impact"),
+                ("impact", "workaround_description"),
+            ],
+        ),
         (
             "Recommendation",
-            [("recommendation", "summary"), ("recommendation", "detailed_proposal"), ("recommendation", "code_suggestion")],
+            [
+                ("recommendation", "summary"),
+                ("recommendation", "detailed_proposal"),
+                ("recommendation", "code_suggestion"),
+            ],
         ),
     ] {
-        let lines: Vec<String> =
-            fields.into_iter().map(|(object, field)| text(object, field)).filter(|line| !line.is_empty()).collect();
+        let lines: Vec<String> = fields
+            .into_iter()
+            .map(|(object, field)| text(object, field))
+            .filter(|line| !line.is_empty())
+            .collect();
         if !lines.is_empty() {
             answer = answer.line("").heading(heading);
             for line in lines {
@@ -92,6 +111,16 @@ pub fn show(place: &Place, which: &Which) -> Result<Answer, CliError> {
             ("verify", item.texts("resolution", "verification_steps").join("; ")),
             ("by", text("resolution", "resolved_by")),
         ]));
+    }
+    if let Some(known) = &found.known {
+        answer = answer.line("").heading("History");
+        if known.history.is_empty() {
+            answer = answer.line(format!("{}: {}", known.status, known.why));
+        }
+        for step in &known.history {
+            answer =
+                answer.line(format!("{} {} → {} by {}: {}", step.at, step.from, step.to, step.by, step.why));
+        }
     }
     let evidence = item.document.get("x_stageflow").and_then(|own| own["evidence"].as_array());
     if let Some(evidence) = evidence.filter(|evidence| !evidence.is_empty()) {

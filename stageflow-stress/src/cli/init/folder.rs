@@ -58,7 +58,9 @@ pub fn folder(place: &Place, id: &str, arguments: &InitRun) -> Result<Answer, Cl
             }
         }
         None => {
-            let CliError::NotFound { what, name, mut near } = pick::no_entry(id) else { return Err(pick::no_entry(id)) };
+            let CliError::NotFound { what, name, mut near } = pick::no_entry(id) else {
+                return Err(pick::no_entry(id));
+            };
             near.push("an entry of your own roadmap needs `--unlisted`".to_owned());
             return Err(CliError::NotFound { what, name, near });
         }
@@ -82,5 +84,7 @@ pub fn folder(place: &Place, id: &str, arguments: &InitRun) -> Result<Answer, Cl
     let shown = place.shown(&dir);
     Ok(Answer::new(json!({ "entry": entry.id, "dir": shown, "path": dir, "agent": agent }))
         .line(shown.clone())
-        .line(format!("record findings in {shown}/findings.json; `stageflow-test findings lint {shown}` checks it")))
+        .line(format!(
+            "record findings in {shown}/findings.json; `stageflow-test findings lint {shown}` checks it"
+        )))
 }

@@ -2,7 +2,6 @@
 
 mod folder;
 mod krate;
-mod plan;
 mod test;
 
 use super::answer::Answer;
@@ -24,7 +23,8 @@ pub fn run(
         },
         Some(InitCommand::Test { entry, output, print }) => test::test(entry, output.as_deref(), *print),
         Some(InitCommand::Crate { dir, entry, path, git, rev, dependency_version }) => {
-            let source = Source::of(path.as_deref(), git.as_deref(), rev.as_deref(), dependency_version.as_deref());
+            let source =
+                Source::of(path.as_deref(), git.as_deref(), rev.as_deref(), dependency_version.as_deref());
             krate::krate(dir, entry, &source)
         }
     }

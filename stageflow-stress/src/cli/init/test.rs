@@ -4,21 +4,23 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-use super::plan::plan;
 use crate::cli::answer::Answer;
 use crate::cli::error::CliError;
 use crate::cli::findings::write;
 use crate::cli::roadmap::entry as entry_of;
-use crate::roadmap::{Comparison, Entry, Unit};
+use crate::roadmap::{Comparison, Entry, Guide, Unit};
 
 /// Writes a test for an entry. It compiles, and it is red until somebody has written what it is there for.
 pub fn test(id: &str, output: Option<&Path>, print: bool) -> Result<Answer, CliError> {
     let entry = entry_of(id)?;
     let source = source(entry);
-    let plan = plan(entry);
+    let guide = entry.guide();
     let mut json = json!({
-        "entry": entry.id, "category": plan.category.to_string(), "pipeline": plan.pipeline.to_string(),
-        "oracle": plan.oracle.to_string(), "target": entry.target.map(|target| target.to_string()),
+        "entry": entry.id,
+        "category": guide.map(|guide| guide.category.to_string()),
+        "pipeline": guide.map(|guide| guide.pipeline.to_string()),
+        "oracles": guide.map(|guide| guide.oracles.iter().map(ToString::to_string).collect::<Vec<_>>()),
+        "target": entry.target.map(|target| target.to_string()),
     });
     if print {
         json["content"] = json!(source);
@@ -36,26 +38,29 @@ pub fn test(id: &str, output: Option<&Path>, print: bool) -> Result<Answer, CliE
         .line(format!("run it with `cargo test {name}`: it is red until you have written what it tests")))
 }
 
-/// `dag_005_fan_out_scalability`: the id finds it, the words tell what it is.
+/// The name of the function: `cargo test dag_005` finds it.
 pub fn function(entry: &Entry) -> String {
     entry.id.to_lowercase().replace('-', "_")
 }
 
 /// The source of the test.
 pub fn source(entry: &Entry) -> String {
-    let plan = plan(entry);
+    let guide = entry.guide();
     let name = function(entry);
-    let target = match entry.target {
-        None => String::new(),
-        Some(target) => format!("///\n/// Target: {target}.\n"),
-    };
+    let mut notes = String::new();
+    if let Some(guide) = guide {
+        notes.push_str(&format!("///\n/// A first test asserts that {}.\n", doc(guide.hint)));
+    }
+    if let Some(target) = entry.target {
+        notes.push_str(&format!("///\n/// Target: {}.\n", doc(&target.to_string())));
+    }
     let body = match entry.target {
         None => format!(
             "    // Set-up, then the pipeline under test with its inputs. Replace this line by yours:\n    \
              let outputs = run_pipeline(cx.seed())?;\n\n    \
              // What must hold. Every check is recorded; the test goes on after one that does not hold.\n    \
              cx.check(\"{}\", outputs.iter().all(|output| !output.is_empty()));\n    Ok(())\n",
-            check(plan.oracle.as_str())
+            guide.and_then(|guide| guide.oracles.first()).map_or("it holds", |oracle| check(oracle.as_str()))
         ),
         Some(target) => {
             let (measurement, unit) = measurement(target.unit);
@@ -79,8 +84,7 @@ pub fn source(entry: &Entry) -> String {
     format!(
         "//! {id}: {title}.\n//!\n//! Tier {tier}, {tier_title}; priority {priority}, risk class {risk}.\n\n\
          use stageflow_stress::prelude::*;\n\n\
-         /// {title}.\n{target}\
-         #[roadmap_test({id:?}, category = {category:?}, pipeline = {pipeline:?}, oracle = {oracle:?}, timeout = \"60s\")]\n\
+         /// {title}.\n{notes}#[roadmap_test({id:?}{arguments}, timeout = \"60s\")]\n\
          fn {name}(cx: &TestContext) -> Outcome {{\n{body}}}\n\n\
          /// Runs what is tested. The seed makes a failure repeatable: derive every random input from it.\n\
          fn run_pipeline(seed: u64) -> Result<{result}, Failure> {{\n    \
@@ -91,10 +95,18 @@ pub fn source(entry: &Entry) -> String {
         tier_title = entry.tier_title,
         priority = entry.priority,
         risk = entry.risk,
-        category = plan.category,
-        pipeline = plan.pipeline,
-        oracle = plan.oracle,
+        arguments = guide.map_or_else(String::new, arguments),
     )
+}
+
+/// What the attribute says of the test.
+fn arguments(guide: &Guide) -> String {
+    let oracles: Vec<String> = guide.oracles.iter().map(|oracle| format!("{oracle:?}")).collect();
+    let oracles = match &oracles[..] {
+        [one] => format!("oracle = {one}"),
+        several => format!("oracle({})", several.join(", ")),
+    };
+    format!(", category = {:?}, pipeline = {:?}, {oracles}", guide.category, guide.pipeline)
 }
 
 /// Text in a documentation comment: what rustdoc would take for markup is quoted.

@@ -61,11 +61,13 @@ fn list(place: &Place, entry: Option<&str>, limit: Option<usize>) -> Result<Answ
             })
         })
         .collect();
-    Ok(Answer::new(json!({ "runs": json, "total": total, "runs_dir": place.runs, "unread": findings.unread }))
-        .table(table)
-        .line(format!("{} of {}", runs.len(), count(total, "run", "runs")))
-        .warn(findings.doubts)
-        .incomplete(findings.unread))
+    Ok(Answer::new(
+        json!({ "runs": json, "total": total, "runs_dir": place.runs, "unread": findings.unread }),
+    )
+    .table(table)
+    .line(format!("{} of {}", runs.len(), count(total, "run", "runs")))
+    .warn(findings.doubts)
+    .incomplete(findings.unread))
 }
 
 /// Order of runs in time; one without a time stands by its name.
@@ -110,7 +112,11 @@ pub fn folder(place: &Place, run: Option<&str>) -> Result<PathBuf, CliError> {
         ref several => {
             return Err(CliError::Ambiguous {
                 name: run.to_owned(),
-                meanings: several.iter().take(8).map(|(entry, name, _)| format!("`{entry}/{name}`")).collect(),
+                meanings: several
+                    .iter()
+                    .take(8)
+                    .map(|(entry, name, _)| format!("`{entry}/{name}`"))
+                    .collect(),
             });
         }
     }
@@ -133,10 +139,13 @@ fn is_run_folder(dir: &Path) -> bool {
 
 /// Entry, name and path of every run folder, by entry and in their order.
 pub fn run_folders(place: &Place) -> Result<Vec<(String, String, PathBuf)>, CliError> {
-    let name_of = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let name_of =
+        |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let folders = |path: &Path| -> std::io::Result<Vec<PathBuf>> {
-        let mut folders: Vec<PathBuf> =
-            std::fs::read_dir(path)?.filter_map(|item| Some(item.ok()?.path())).filter(|path| path.is_dir()).collect();
+        let mut folders: Vec<PathBuf> = std::fs::read_dir(path)?
+            .filter_map(|item| Some(item.ok()?.path()))
+            .filter(|path| path.is_dir())
+            .collect();
         folders.sort();
         Ok(folders)
     };

@@ -14,7 +14,10 @@ use crate::cli::place::Place;
 /// at a terminal the path is all there is.
 pub fn open(place: &Place, run: Option<&str>, print: bool) -> Result<Answer, CliError> {
     let dir = folder(place, run)?;
-    let file = ["report.html", "FINAL_REPORT.md", "README.md"].map(|name| dir.join(name)).into_iter().find(|path| path.is_file());
+    let file = ["report.html", "FINAL_REPORT.md", "README.md"]
+        .map(|name| dir.join(name))
+        .into_iter()
+        .find(|path| path.is_file());
     let Some(file) = file else {
         return Err(CliError::NotFound {
             what: "report",

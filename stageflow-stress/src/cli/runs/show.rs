@@ -27,11 +27,7 @@ pub fn show(place: &Place, run: Option<&str>) -> Result<Answer, CliError> {
         }
     };
     let recorded = dir.join(".stageflow/run.json").is_file();
-    let state = if recorded {
-        Some(read_state(&dir).map_err(CliError::io(&dir))?)
-    } else {
-        None
-    };
+    let state = if recorded { Some(read_state(&dir).map_err(CliError::io(&dir))?) } else { None };
     let shown = place.shown(&dir);
     let mut json = json!({ "dir": shown, "findings": [], "tests": [] });
     let metadata = document.as_ref().map(|document| &document.metadata);
@@ -43,7 +39,9 @@ pub fn show(place: &Place, run: Option<&str>) -> Result<Answer, CliError> {
         .unwrap_or_default();
     let status = match &state {
         Some(state) => report::status(state).to_string(),
-        None => metadata.and_then(|metadata| metadata.status.clone()).unwrap_or_else(|| "not recorded".to_owned()),
+        None => {
+            metadata.and_then(|metadata| metadata.status.clone()).unwrap_or_else(|| "not recorded".to_owned())
+        }
     };
     let verdict = state.as_ref().map(|state| report::verdict(state, &digests(state)));
     json["entry"] = json!(entry);
@@ -69,7 +67,8 @@ pub fn show(place: &Place, run: Option<&str>) -> Result<Answer, CliError> {
         json["unreadable_lines"] = json!(state.unreadable_lines);
         answer = tests(answer, state);
     } else {
-        answer = answer.line("").line("no test is recorded: the findings were written by hand or by another tool");
+        answer =
+            answer.line("").line("no test is recorded: the findings were written by hand or by another tool");
     }
     if let Some(document) = &document {
         json["findings"] = document
@@ -137,7 +136,10 @@ fn tests(mut answer: Answer, state: &RunState) -> Answer {
         table.row([
             (name, Tone::Plain),
             (test.status.to_string(), tone),
-            (test.end.as_ref().map_or_else(|| "–".to_owned(), |end| format!("{:.0}", end.duration_ms)), Tone::Plain),
+            (
+                test.end.as_ref().map_or_else(|| "–".to_owned(), |end| format!("{:.0}", end.duration_ms)),
+                Tone::Plain,
+            ),
             (test.end.as_ref().map_or_else(String::new, |end| end.reasons.join("; ")), Tone::Plain),
         ]);
     }
@@ -146,7 +148,11 @@ fn tests(mut answer: Answer, state: &RunState) -> Answer {
         answer = answer.line(format!("lost: {} {}: {}", loss.count, loss.what, loss.why));
     }
     if state.unreadable_lines > 0 {
-        answer = answer.line(count(state.unreadable_lines, "journal line is unreadable", "journal lines are unreadable"));
+        answer = answer.line(count(
+            state.unreadable_lines,
+            "journal line is unreadable",
+            "journal lines are unreadable",
+        ));
     }
     answer
 }

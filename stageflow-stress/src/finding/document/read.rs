@@ -221,7 +221,11 @@ impl DocumentFinding {
     /// The whole finding, read from a healed copy. What cannot be read even so is left out.
     #[must_use]
     pub fn to_object(&self) -> serde_json::Map<String, Value> {
-        self.fields.0.iter().filter_map(|(name, _)| Some((name.clone(), self.fields.read_any(name)?))).collect()
+        self.fields
+            .0
+            .iter()
+            .filter_map(|(name, _)| Some((name.clone(), self.fields.read_any(name)?)))
+            .collect()
     }
 
     /// Any field that this library added under `x_stageflow`, such as `evidence`.
