@@ -20,7 +20,7 @@ pub enum Part {
     /// A line that heads what follows.
     Heading(String),
     /// Rows.
-    Table(Table),
+    Table(Box<Table>),
     /// Text of a foreign format, as it is: an export, a script of completions.
     Verbatim(Vec<u8>),
 }
@@ -61,7 +61,7 @@ impl Answer {
     #[must_use]
     pub fn table(mut self, table: Table) -> Self {
         if !table.is_empty() {
-            self.parts.push(Part::Table(table));
+            self.parts.push(Part::Table(Box::new(table)));
         }
         self
     }

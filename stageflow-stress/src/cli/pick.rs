@@ -34,7 +34,8 @@ pub fn finding<'a>(which: &Which, store: &'a FindingStore) -> Result<&'a FoundFi
     let meanings = AnyId::meanings(&upper);
     let is_entry = meanings.iter().any(|meaning| matches!(meaning, AnyId::Entry(_)));
     let is_ledger = meanings.iter().any(|meaning| matches!(meaning, AnyId::Ledger(_)));
-    if !exact.is_empty() && !(is_entry && is_ledger) {
+    let two_meanings = is_entry && is_ledger;
+    if !exact.is_empty() && !two_meanings {
         return one(token, exact, &all);
     }
 

@@ -162,7 +162,7 @@ fn source_line(test: &SourceTest) -> String {
 fn words(progress: Progress) -> &'static str {
     match progress {
         Progress::NotStarted => "not started",
-        Progress::InProgress => "in progress",
+        Progress::Begun => "in progress",
         Progress::Completed => "completed",
     }
 }

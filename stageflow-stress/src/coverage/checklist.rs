@@ -14,21 +14,23 @@ pub fn checklist(entries: &[EntryStatus], day: &str) -> String {
         "> Status and progress are computed from run folders. `stageflow-test roadmap coverage` says what each status was \
          derived from.\n",
     );
-    let mut headings: (Option<(u8, &str)>, Option<(&str, &str)>) = (None, None);
+    let mut last_tier: Option<(u8, &str)> = None;
+    let mut last_section: Option<(&str, &str)> = None;
     for entry in entries {
         let row = &entry.row;
         let (tier, section) =
             ((row.tier, row.tier_title.as_str()), (row.section.as_str(), row.section_title.as_str()));
-        if headings.0 != Some(tier) {
+        if last_tier != Some(tier) {
             let heading = match tier {
                 (0, "") => "Entries outside the built-in roadmap".to_owned(),
                 (0, title) => plain(title),
                 (n, title) => format!("Tier {n}: {}", plain(title)),
             };
             let _ = write!(text, "\n---\n\n## {heading}\n");
-            headings = (Some(tier), None);
+            last_tier = Some(tier);
+            last_section = None;
         }
-        if headings.1 != Some(section) {
+        if last_section != Some(section) {
             if !section.0.is_empty() || !section.1.is_empty() {
                 let _ = write!(text, "\n### {}\n", format!("{} {}", section.0, plain(section.1)).trim());
             } else {
@@ -37,7 +39,7 @@ pub fn checklist(entries: &[EntryStatus], day: &str) -> String {
             text.push_str(
                 "| ID | Target | Priority | Risk | Status |\n|----|--------|----------|------|--------|\n",
             );
-            headings.1 = Some(section);
+            last_section = Some(section);
         }
         let _ = writeln!(
             text,
@@ -94,7 +96,7 @@ pub fn checklist(entries: &[EntryStatus], day: &str) -> String {
 fn cell(entry: &EntryStatus) -> String {
     let mut cell = match entry.progress {
         Progress::NotStarted => "☐ Not Started".to_owned(),
-        Progress::InProgress => "◐ In Progress".to_owned(),
+        Progress::Begun => "◐ In Progress".to_owned(),
         Progress::Completed => "✅ Completed".to_owned(),
     };
     if entry.progress == Progress::Completed

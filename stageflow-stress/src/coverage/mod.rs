@@ -30,7 +30,7 @@ words! {
         /// Neither a run nor a test.
         NotStarted = "not_started",
         /// Runs or tests, and no run that did all of it.
-        InProgress = "in_progress",
+        Begun = "in_progress",
         /// A run ended in order and ran every test that is registered for the entry.
         Completed = "completed",
     }
@@ -192,7 +192,7 @@ fn status(
     let run_names = runs.iter().map(|run| run.run_id.clone()).collect();
     EntryStatus {
         progress: judged.progress,
-        date: judged.run.and_then(|run| day_of(run)),
+        date: judged.run.and_then(day_of),
         run: judged.run.map(|run| run.run_id.clone()),
         because: judged.because,
         verdict: judged.verdict,
@@ -232,7 +232,7 @@ fn judge<'a>(runs: &[&'a StoredRun], sources: &[SourceTest]) -> Judged<'a> {
             verdict: None,
         },
         n => Judged {
-            progress: Progress::InProgress,
+            progress: Progress::Begun,
             run: None,
             because: format!("{} in the sources, and no run", count(n, "test", "tests")),
             verdict: None,
@@ -246,13 +246,13 @@ fn look(run: &StoredRun) -> Judged<'_> {
     if !run.dir.join(".stageflow/run.json").is_file() {
         // Nobody recorded tests, so the word of whoever wrote the document is all there is.
         let stated = run.status.as_deref().unwrap_or("nothing");
-        let progress = if stated == "completed" { Progress::Completed } else { Progress::InProgress };
+        let progress = if stated == "completed" { Progress::Completed } else { Progress::Begun };
         let because = format!("{}: its findings.json states `{stated}`; no test is recorded", run.run_id);
         return judged(progress, because, None);
     }
     let state = match read_state(&run.dir) {
         Ok(state) => state,
-        Err(error) => return judged(Progress::InProgress, format!("{}: {error}", run.run_id), None),
+        Err(error) => return judged(Progress::Begun, format!("{}: {error}", run.run_id), None),
     };
     let missing = missing(&state);
     let verdict = report::verdict(&state, &digests(&state));
@@ -264,7 +264,7 @@ fn look(run: &StoredRun) -> Judged<'_> {
             format!("{}: {} ran to the end, and none is missing", run.run_id, count(ran, "test", "tests"));
         judged(Progress::Completed, because, verdict)
     } else {
-        judged(Progress::InProgress, format!("{}: {}", run.run_id, missing.join(", ")), verdict)
+        judged(Progress::Begun, format!("{}: {}", run.run_id, missing.join(", ")), verdict)
     }
 }
 
@@ -340,7 +340,7 @@ impl Tally {
         entries.into_iter().fold(Tally::default(), |tally, entry| Tally {
             total: tally.total + 1,
             completed: tally.completed + usize::from(entry.progress == Progress::Completed),
-            in_progress: tally.in_progress + usize::from(entry.progress == Progress::InProgress),
+            in_progress: tally.in_progress + usize::from(entry.progress == Progress::Begun),
         })
     }
 

@@ -85,8 +85,8 @@ fn a_status_follows_from_runs_and_says_from_which() {
     assert_eq!(dag.run.as_deref(), Some("run-2026-01-16-001"));
     assert!(dag.because.contains("a later run is not counted: run-2026-01-17-001"), "{}", dag.because);
     assert_eq!(dag.open[&Severity::High], 2, "findings of other tools are never merged");
-    assert_eq!(of["DAG-006"].progress, Progress::InProgress);
-    assert_eq!((of["DAG-007"].progress, of["DAG-007"].sources.len()), (Progress::InProgress, 1));
+    assert_eq!(of["DAG-006"].progress, Progress::Begun);
+    assert_eq!((of["DAG-007"].progress, of["DAG-007"].sources.len()), (Progress::Begun, 1));
     assert_eq!(of["DAG-008"].progress, Progress::NotStarted);
     assert!(!of["SHOP-001"].row.built_in);
     let text = checklist(&entries, "2026-01-20");

@@ -34,7 +34,7 @@ pub fn annotations(exported: &Exported) -> String {
         for item in &items[..shown] {
             let mut properties = Vec::new();
             if let Some((file, line)) = item.place.clone().or_else(|| exported.test_of(item)) {
-                properties.push(format!("file={}", property(&exported.from_git_root(&file))));
+                properties.push(format!("file={}", property(&exported.below_git_root(&file))));
                 properties.push(format!("line={}", line.max(1)));
             }
             let title = format!("{} {} {}", item.id, item.severity, item.kind);

@@ -100,7 +100,7 @@ impl Exported {
     }
 
     /// A path of the workspace, relative to the root of the git repository, with `/`.
-    fn from_git_root(&self, file: &str) -> String {
+    fn below_git_root(&self, file: &str) -> String {
         let path = self.root.join(file);
         crate::run::shown_below(&self.git_root, &path)
     }

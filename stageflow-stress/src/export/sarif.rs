@@ -207,7 +207,7 @@ fn location(exported: &Exported, item: &Item) -> Value {
     };
     let end = exported.line_length(&file, line).map_or(1, |length| length + 1);
     json!({ "physicalLocation": {
-        "artifactLocation": { "uri": uri(&exported.from_git_root(&file)), "uriBaseId": "%SRCROOT%" },
+        "artifactLocation": { "uri": uri(&exported.below_git_root(&file)), "uriBaseId": "%SRCROOT%" },
         "region": { "startLine": line, "startColumn": 1, "endLine": line, "endColumn": end },
     }})
 }

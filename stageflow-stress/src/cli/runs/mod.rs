@@ -38,7 +38,7 @@ fn list(place: &Place, entry: Option<&str>, limit: Option<usize>) -> Result<Answ
         .iter()
         .filter(|run| entry.is_none_or(|entry| entry.eq_ignore_ascii_case(&run.entry)))
         .collect();
-    runs.sort_by(|a, b| age(b).cmp(&age(a)));
+    runs.sort_by_cached_key(|run| std::cmp::Reverse(age(run)));
     let total = runs.len();
     runs.truncate(limit.unwrap_or(usize::MAX));
     let mut table = Table::new(&["ENTRY", "RUN", "STATUS", "FINDINGS", "STARTED"]);
