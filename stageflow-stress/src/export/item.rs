@@ -62,10 +62,19 @@ impl Item {
         // The committed file says what holds now; the document says what held when it was written.
         if found.fingerprint.is_some() {
             let known = found.known.as_ref();
-            let how = known
-                .and_then(|known| known.resolution.as_ref())
-                .filter(|_| !found.status.known().is_none_or(FindingStatus::is_open));
-            overlay(&mut document, "resolution", how.and_then(|how| serde_json::to_value(how).ok()));
+            let is_open = found.status.known().is_none_or(FindingStatus::is_open);
+            let how = known.and_then(|known| known.resolution.as_ref()).filter(|_| !is_open);
+            let resolution = match (how, known) {
+                (Some(how), _) => serde_json::to_value(how).ok(),
+                // Accepted by a person who wrote a reason and nothing else.
+                (None, Some(known)) if !is_open && found.status.known() != Some(FindingStatus::Resolved) => {
+                    Some(
+                        json!({ "resolution_type": found.status.to_string(), "resolution_details": known.why }),
+                    )
+                }
+                _ => None,
+            };
+            overlay(&mut document, "resolution", resolution);
             overlay(
                 &mut document,
                 "resolved_at",
