@@ -84,6 +84,7 @@ pub mod report;
 pub mod roadmap;
 pub mod run;
 mod runtime;
+pub mod schema;
 mod settings;
 pub mod stats;
 mod sys;

@@ -1,5 +1,6 @@
 //! The run folder: where it lies, how it is claimed, and how its files are made from the journals.
 
+mod aggregate;
 mod catalogue;
 mod claim;
 mod environment;
@@ -13,9 +14,12 @@ mod replay_tests;
 mod slug;
 pub(crate) mod state;
 mod store;
+mod validate;
 mod write;
 
-pub use write::{FoldError, recover};
+pub use aggregate::{Aggregate, AggregateOptions, AggregatedFinding, aggregate};
+pub use validate::{Problem, ProblemKind, Validation, validate, validate_file};
+pub use write::{FoldError, findings_as, recover};
 
 #[cfg(all(test, feature = "cli"))]
 pub(crate) use catalogue::CatalogueState;
@@ -25,7 +29,7 @@ pub(crate) use claim::claim_by_hand;
 pub(crate) use claim::folders_of;
 #[cfg(feature = "cli")]
 pub(crate) use claim::read_info;
-pub(crate) use files::{create_unique, shown_below, write_atomically, write_whole};
+pub(crate) use files::{create_unique, locked, shown_below, write_atomically, write_whole};
 #[cfg(feature = "cli")]
 pub(crate) use fold::read_state;
 pub(crate) use handover::Handover;
