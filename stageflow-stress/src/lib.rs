@@ -67,6 +67,7 @@ mod outcome;
 mod own_main;
 pub mod prelude;
 pub mod probe;
+mod redact;
 mod registry;
 mod report;
 pub mod roadmap;

@@ -15,6 +15,7 @@ pub(crate) mod state;
 mod store;
 mod write;
 
+pub(crate) use write::recover_logs;
 pub use write::{FoldError, recover};
 
 pub(crate) use catalogue::{Catalogue, Catalogued, PlaceState, Registered, test_key};
