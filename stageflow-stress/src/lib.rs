@@ -79,6 +79,7 @@ mod outcome;
 mod own_main;
 pub mod prelude;
 pub mod probe;
+mod redact;
 mod registry;
 pub mod report;
 pub mod roadmap;

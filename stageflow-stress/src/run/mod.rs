@@ -19,6 +19,7 @@ mod write;
 
 pub use aggregate::{Aggregate, AggregateOptions, AggregatedFinding, aggregate};
 pub use validate::{Problem, ProblemKind, Validation, validate, validate_file};
+pub(crate) use write::recover_logs;
 pub use write::{FoldError, findings_as, recover};
 
 #[cfg(all(test, feature = "cli"))]
