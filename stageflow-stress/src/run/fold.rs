@@ -29,6 +29,9 @@ pub fn read_state(dir: &Path) -> io::Result<RunState> {
             dir.display()
         ))
     })?;
+    if super::retention::Taken::of(dir).is_archived() {
+        return Err(io::Error::other("it is archived; restore it first"));
+    }
     let mut journals = Vec::new();
     for item in fs::read_dir(dir.join(".stageflow/journal"))? {
         let path = item?.path();

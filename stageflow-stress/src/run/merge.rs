@@ -114,7 +114,7 @@ fn session(info: &RunInfo, together: Together) -> String {
         return String::new();
     }
     let label = |name: &str| info.ci.get(name).filter(|value| !value.is_empty());
-    match label("GITHUB_RUN_ID").or_else(|| label("CI_PIPELINE_ID")).or_else(|| label("BUILD_ID")) {
+    match label("GITHUB_RUN_ID").or_else(|| label("CI_PIPELINE_ID")).or_else(|| label("BUILD_TAG")) {
         Some(run) => format!("ci {run} {}", label("GITHUB_RUN_ATTEMPT").map_or("", String::as_str)),
         None => format!("invocation {}", info.invocation),
     }

@@ -56,7 +56,11 @@ pub fn check(name: &str) -> Record {
 }
 
 pub fn finding(key: &str) -> Record {
-    let finding = Finding::bug("lost").severity(Severity::High).rule("author").key(key);
+    finding_of(&Finding::bug("lost").severity(Severity::High).rule("author").key(key))
+}
+
+pub fn finding_of(finding: &Finding) -> Record {
+    let finding = finding.clone();
     let record = FindingRecord {
         fingerprint: fingerprint("DAG-005", &finding),
         source: "author".to_owned(),
@@ -67,8 +71,12 @@ pub fn finding(key: &str) -> Record {
 }
 
 pub fn ended() -> Record {
+    ended_as(TestStatus::Failed)
+}
+
+pub fn ended_as(status: TestStatus) -> Record {
     Record::TestEnd(Box::new(TestEnd {
-        status: TestStatus::Failed,
+        status,
         reasons: Vec::new(),
         duration_ms: 1.0,
         red: Vec::new(),
