@@ -20,6 +20,7 @@ pub(crate) mod time;
 
 pub use crate::journal::record::{KnownAs, Ledger};
 pub use check::FindingError;
+pub(crate) use document::Foreign;
 pub use document::{Document, DocumentError, DocumentFinding, DocumentMetadata, Profile, Word};
 pub use fingerprint::{fingerprint, is_fingerprint};
 pub use ids::{AnyId, EntryId, FindingId, IdError, LedgerId};

@@ -1,9 +1,11 @@
 //! findings.json: read wide, written narrow.
 
+mod foreign;
 mod raw;
 mod read;
 mod write;
 
+pub(crate) use foreign::Foreign;
 pub(super) use raw::RawObject;
 pub(crate) use raw::heal;
 pub use read::{Document, DocumentError, DocumentFinding, DocumentMetadata, Word};
