@@ -25,6 +25,7 @@
 //! | the two attributes | [`roadmap_test`], [`silent_failure_probe`] |
 //! | what a test body can do | [`TestContext`], and [`Probe`] on top of it |
 //! | findings, and how to query those of earlier runs | [`Finding`], [`FindingStore`] |
+//! | faults: plans, ports, proof of delivery | [`fault`] |
 //! | the 308 entries with their measurable targets | [`roadmap`] |
 //! | pipelines as data, and the audit of what an engine made of them | [`engine`] |
 //! | bounds on rates, gates, trends, comparisons | [`stats`] |
@@ -44,6 +45,7 @@
 //! None is on by default.
 //!
 //! * `worker`: targets in a child process. No dependencies of its own.
+//! * `tower`: faults for `tower` services, as a layer.
 //! * `stacks`: when a test hangs, the stack of every thread (Linux).
 #![warn(missing_docs)]
 

@@ -21,7 +21,7 @@ pub(crate) use catalogue::{Catalogue, Catalogued, PlaceState, Registered, test_k
 pub(crate) use claim::folders_of;
 pub(crate) use files::{create_unique, shown_below, write_atomically, write_whole};
 pub(crate) use handover::Handover;
-pub(crate) use invocation::Invocation;
+pub(crate) use invocation::{Invocation, seed_of};
 pub(crate) use slug::{file_time, slug};
 pub(crate) use store::{Run, Store};
 pub(crate) use write::write_folder;
