@@ -142,7 +142,8 @@ impl Site {
                         running.end(OperationOutcome::Ok, executed);
                         Ok(answer)
                     }
-                    Err((strike, why)) => {
+                    Err(unreadable) => {
+                        let (strike, why) = *unreadable;
                         let error = self.faults.state.unreadable(&strike, &self.name, why);
                         Err(running.hand_over(&strike, error, executed))
                     }
@@ -197,7 +198,8 @@ impl Site {
                         running.end(OperationOutcome::Ok, executed);
                         Ok(answer)
                     }
-                    Err((strike, why)) => {
+                    Err(unreadable) => {
+                        let (strike, why) = *unreadable;
                         let error = self.faults.state.unreadable(&strike, &self.name, why);
                         Err(running.hand_over(&strike, error, executed))
                     }
@@ -332,7 +334,7 @@ impl<'a> Running<'a> {
     }
 
     /// Damages the answer; the strike that made it unreadable, if one did.
-    fn damage<A: Answer<T>, T>(&mut self, answer: T) -> Result<T, (Strike, String)> {
+    fn damage<A: Answer<T>, T>(&mut self, answer: T) -> Result<T, Box<(Strike, String)>> {
         let state = self.site.faults.state.clone();
         if self.call.strikes.is_empty() && !state.needs_history(&self.site.name) {
             return Ok(answer);
@@ -357,7 +359,7 @@ impl<'a> Running<'a> {
                     if let Some(kept) = kept {
                         state.remember(port, kept);
                     }
-                    return Err((strike, why));
+                    return Err(Box::new((strike, why)));
                 }
             }
         }
