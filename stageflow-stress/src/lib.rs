@@ -28,8 +28,10 @@
 //! | faults: plans, ports, proof of delivery | [`fault`] |
 //! | the 308 entries with their measurable targets | [`roadmap`] |
 //! | pipelines as data, and the audit of what an engine made of them | [`engine`] |
+//! | load at a planned rate, and how a system degrades | [`load`], from [`TestContext::load`] |
 //! | bounds on rates, gates, trends, comparisons | [`stats`] |
 //! | targets in another process, such as Stageflow for Python | `worker`, with the feature of that name |
+//! | pages for a browser, of one run and over all | [`report`]`::html`, with the feature `html` |
 //! | a folder whose process was killed | [`run::recover`] |
 //! | the meaning of every file and setting | `docs/` in the repository |
 //!
@@ -44,6 +46,7 @@
 //!
 //! None is on by default.
 //!
+//! * `html`: `report.html` in every run folder and `runs/index.html` over all. No dependencies of its own.
 //! * `worker`: targets in a child process. No dependencies of its own.
 //! * `tower`: faults for `tower` services, as a layer.
 //! * `stacks`: when a test hangs, the stack of every thread (Linux).
@@ -63,6 +66,7 @@ pub mod finding;
 mod golden;
 mod journal;
 pub mod limits;
+pub mod load;
 mod log;
 mod markdown;
 mod outcome;
@@ -70,10 +74,11 @@ mod own_main;
 pub mod prelude;
 pub mod probe;
 mod registry;
-mod report;
+pub mod report;
 pub mod roadmap;
 pub mod run;
 mod runtime;
+pub mod schema;
 mod settings;
 pub mod stats;
 mod sys;

@@ -9,6 +9,7 @@ mod checks;
 mod child;
 mod faults;
 mod inner;
+mod instruments;
 mod notes;
 mod suspend;
 mod work;
