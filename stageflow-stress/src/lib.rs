@@ -25,6 +25,7 @@
 //! | the two attributes | [`roadmap_test`], [`silent_failure_probe`] |
 //! | what a test body can do | [`TestContext`], and [`Probe`] on top of it |
 //! | findings, and how to query those of earlier runs | [`Finding`], [`FindingStore`] |
+//! | scenarios of one line: fan-out, duplicate storm, crash after each effect, … | [`scenario`] |
 //! | faults: plans, ports, proof of delivery | [`fault`] |
 //! | the 308 entries with their measurable targets | [`roadmap`] |
 //! | pipelines as data, and the audit of what an engine made of them | [`engine`] |
@@ -87,6 +88,7 @@ pub mod report;
 pub mod roadmap;
 pub mod run;
 mod runtime;
+pub mod scenario;
 pub mod schema;
 mod settings;
 pub mod stats;
