@@ -172,7 +172,7 @@ impl<'a> Facts<'a> {
 
     /// Counts that tell of absence, in words; those that are zero included.
     pub fn absences(&self) -> Vec<(&'static str, u64)> {
-        let lost: u64 = self.state.losses.iter().map(|loss| loss.count).sum();
+        let lost = self.state.losses.iter().fold(0, |sum: u64, loss| sum.saturating_add(loss.count));
         vec![
             ("registered tests that did not run", self.never_ran() as u64),
             ("assertions not satisfied", self.unsatisfied() as u64),
