@@ -50,13 +50,17 @@ impl Series<'_> {
             let half = POINTS / 2;
             let even = (0..=half).map(|i| 1 + (n - 1) * i / half);
             // From the last sample down, each step a constant factor further away.
-            let tail = (0..=half).map(|i| n + 1 - ((n as f64).powf(i as f64 / half as f64) as usize).clamp(1, n));
+            let tail =
+                (0..=half).map(|i| n + 1 - ((n as f64).powf(i as f64 / half as f64) as usize).clamp(1, n));
             ranks = even.chain(tail).collect();
             ranks.sort_unstable();
         }
         let at_most = |nanos: u64| self.sorted.partition_point(|sample| *sample <= nanos);
-        let mut points: Vec<(u64, usize)> =
-            ranks.into_iter().map(|rank| self.sorted[rank - 1]).map(|nanos| (nanos, at_most(nanos))).collect();
+        let mut points: Vec<(u64, usize)> = ranks
+            .into_iter()
+            .map(|rank| self.sorted[rank - 1])
+            .map(|nanos| (nanos, at_most(nanos)))
+            .collect();
         points.dedup();
         points
     }

@@ -21,7 +21,21 @@ pub fn loads(m: &mut Markup, folder: &Folder, document: &Value) {
     let entries = list(document, "entries");
     m.table(
         "Loads",
-        &["Test", "Load", "Figures are valid", "Offered", "Succeeded", "Not", "Dropped", "In flight at the end", "Late", "Error rate, 95 % interval", "P50", "P99", "Issued of offered per second"],
+        &[
+            "Test",
+            "Load",
+            "Figures are valid",
+            "Offered",
+            "Succeeded",
+            "Not",
+            "Dropped",
+            "In flight at the end",
+            "Late",
+            "Error rate, 95 % interval",
+            "P50",
+            "P99",
+            "Issued of offered per second",
+        ],
         entries,
         |m, one| {
             let counts = &one["counts"];
@@ -56,7 +70,11 @@ pub fn loads(m: &mut Markup, folder: &Folder, document: &Value) {
     );
     for one in entries.iter().take(DRAWN) {
         timeline(m, one);
-        let title = format!("{} of load {}.", if one["response"].is_object() { "Response time" } else { "Service time" }, text(one, "name"));
+        let title = format!(
+            "{} of load {}.",
+            if one["response"].is_object() { "Response time" } else { "Service time" },
+            text(one, "name")
+        );
         let times = if one["response"].is_object() { &one["response"] } else { &one["service"] };
         distribution(m, &title, &text(one, "test"), times);
         errors(m, one);
@@ -99,7 +117,8 @@ fn errors(m: &mut Markup, one: &Value) {
 fn timeline(m: &mut Markup, one: &Value) {
     let timeline = &one["timeline"];
     let moments = list(timeline, "moments");
-    let Some(width) = number(timeline, "width_seconds").filter(|width| *width > 0.0 && moments.len() > 1) else {
+    let Some(width) = number(timeline, "width_seconds").filter(|width| *width > 0.0 && moments.len() > 1)
+    else {
         m.absent(&format!("Load {} has no timeline.", text(one, "name")));
         return;
     };
@@ -124,7 +143,10 @@ fn timeline(m: &mut Markup, one: &Value) {
         title: &format!("Operations of load {name} over time."),
         words: &format!("{due} due, {unsuccessful} ended without success; each step is {each}."),
         x: x(),
-        y: ("per second", Scale::from_zero(Unit::Number, rates.iter().flat_map(|line| &line.points).map(|point| point.1))),
+        y: (
+            "per second",
+            Scale::from_zero(Unit::Number, rates.iter().flat_map(|line| &line.points).map(|point| point.1)),
+        ),
         lines: &rates,
         marks: &[],
     }
@@ -153,7 +175,9 @@ fn timeline(m: &mut Markup, one: &Value) {
         .filter_map(|(name, key)| {
             let points: Vec<(f64, f64)> = groups
                 .iter()
-                .filter_map(|(at, group)| Some((*at, group.iter().filter_map(|moment| number(moment, key)).reduce(f64::max)?)))
+                .filter_map(|(at, group)| {
+                    Some((*at, group.iter().filter_map(|moment| number(moment, key)).reduce(f64::max)?))
+                })
                 .collect();
             (points.len() > 1).then(|| Line { name: name.to_owned(), points, steps: true, dots: false })
         })
@@ -162,12 +186,19 @@ fn timeline(m: &mut Markup, one: &Value) {
         m.absent(&format!("Times of load {name} over time: too few operations ended."));
         return;
     }
-    let words = if step > 1 { "The greatest of the moments in a step." } else { "By the moment in which operations ended." };
+    let words = if step > 1 {
+        "The greatest of the moments in a step."
+    } else {
+        "By the moment in which operations ended."
+    };
     Plot {
         title: &format!("Times of load {name} over time."),
         words,
         x: x(),
-        y: ("time", Scale::around(Unit::Nanos, times.iter().flat_map(|line| &line.points).map(|point| point.1))),
+        y: (
+            "time",
+            Scale::around(Unit::Nanos, times.iter().flat_map(|line| &line.points).map(|point| point.1)),
+        ),
         lines: &times,
         marks: &[],
     }
@@ -181,23 +212,35 @@ pub fn curves(m: &mut Markup, folder: &Folder, document: &Value) {
         let steps = list(one, "steps");
         let knee = &one["knee"];
         let said = match (number(knee, "kept"), number(knee, "saturated")) {
-            (Some(kept), Some(saturated)) => format!("Kept up at {} per second, no longer at {}.", short(kept), short(saturated)),
+            (Some(kept), Some(saturated)) => {
+                format!("Kept up at {} per second, no longer at {}.", short(kept), short(saturated))
+            }
             _ => format!("No knee: {}.", text(knee, "reason")),
         };
         let exponent = &one["exponent"];
         let said = match number(exponent, "value") {
-            Some(k) => format!("{said} The median grows with rate^{}, 95 % interval {} to {}.", short(k), shown(exponent, "low"), shown(exponent, "high")),
+            Some(k) => format!(
+                "{said} The median grows with rate^{}, 95 % interval {} to {}.",
+                short(k),
+                shown(exponent, "low"),
+                shown(exponent, "high")
+            ),
             None => format!("{said} Exponent: {}.", text(exponent, "reason")),
         };
         let line = |name: &str, point: &str| {
             let points: Vec<(f64, f64)> = steps
                 .iter()
                 .filter(|step| step["state"] != "invalid")
-                .filter_map(|step| Some((number(step, "rate")?, number(&step["response"]["percentiles"][point], "value")?)))
+                .filter_map(|step| {
+                    Some((number(step, "rate")?, number(&step["response"]["percentiles"][point], "value")?))
+                })
                 .collect();
             Line { name: name.to_owned(), points, steps: false, dots: true }
         };
-        let lines: Vec<Line> = [line("P50", "p50"), line("P95", "p95"), line("P99", "p99")].into_iter().filter(|line| line.points.len() > 1).collect();
+        let lines: Vec<Line> = [line("P50", "p50"), line("P95", "p95"), line("P99", "p99")]
+            .into_iter()
+            .filter(|line| line.points.len() > 1)
+            .collect();
         let title = format!("Degradation of {}.", text(one, "name"));
         if lines.is_empty() {
             m.absent(&format!("{title} Not drawn: fewer than two steps have a response time. {said}"));
@@ -214,7 +257,10 @@ pub fn curves(m: &mut Markup, folder: &Folder, document: &Value) {
             Plot {
                 title: &title,
                 words: &said,
-                x: ("operations per second, as planned", Scale::around(Unit::Number, all().map(|point| point.0))),
+                x: (
+                    "operations per second, as planned",
+                    Scale::around(Unit::Number, all().map(|point| point.0)),
+                ),
                 y: ("response time", Scale::around(Unit::Nanos, all().map(|point| point.1))),
                 lines: &lines,
                 marks: &marks,
@@ -255,7 +301,12 @@ pub fn scaling(m: &mut Markup, folder: &Folder, document: &Value) {
         }
         let exponent = &one["exponent"];
         let said = match number(exponent, "value") {
-            Some(k) => format!("Time grows with size^{}, 95 % interval {} to {}.", short(k), shown(exponent, "low"), shown(exponent, "high")),
+            Some(k) => format!(
+                "Time grows with size^{}, 95 % interval {} to {}.",
+                short(k),
+                shown(exponent, "low"),
+                shown(exponent, "high")
+            ),
             None => format!("Exponent: {}.", text(exponent, "reason")),
         };
         let title = format!("Time of {} over size.", text(one, "name"));

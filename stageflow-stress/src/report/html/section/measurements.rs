@@ -20,7 +20,12 @@ const OWN: &[(&str, &str, &str, Shown)] = &[
     ("latency", "Latency", "no test timed an operation", latency),
     ("throughput", "Throughput", "no test counted operations over a time", throughput),
     ("values", "Values", "no test recorded a number", values),
-    ("load", "Load", "no test put load on an operation, so there are no rates and no errors over time", load::loads),
+    (
+        "load",
+        "Load",
+        "no test put load on an operation, so there are no rates and no errors over time",
+        load::loads,
+    ),
     ("degradation", "Degradation", "no test raised the rate of a load, so there is no curve", load::curves),
     ("scaling", "Scaling", "no test timed growing sizes", load::scaling),
 ];
@@ -89,7 +94,10 @@ fn latency(m: &mut Markup, folder: &Folder, document: &Value) {
 pub fn percentile(m: &mut Markup, value: &Value) {
     let nanos = number(value, "value");
     let at_least = if value["at_least"] == true { "at least " } else { "" };
-    m.number(nanos, &nanos.map_or_else(|| text(value, "reason"), |nanos| format!("{at_least}{}", duration(nanos))));
+    m.number(
+        nanos,
+        &nanos.map_or_else(|| text(value, "reason"), |nanos| format!("{at_least}{}", duration(nanos))),
+    );
 }
 
 /// A cell with a duration.
@@ -120,7 +128,8 @@ pub fn distribution(m: &mut Markup, title: &str, test: &str, one: &Value) {
         .filter_map(|(name, value)| Some((name.clone(), number(value, "value")?)))
         .collect();
     percentiles.sort_by(|a, b| share(&a.0).total_cmp(&share(&b.0)));
-    let said: Vec<String> = percentiles.iter().map(|(name, value)| format!("{name} {}", duration(*value))).collect();
+    let said: Vec<String> =
+        percentiles.iter().map(|(name, value)| format!("{name} {}", duration(*value))).collect();
     let words = format!(
         "{} of {test}; {}{}greatest {}.",
         count(n, "sample", "samples"),
