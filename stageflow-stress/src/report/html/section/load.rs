@@ -34,6 +34,7 @@ pub fn loads(m: &mut Markup, folder: &Folder, document: &Value) {
             "Error rate, 95 % interval",
             "P50",
             "P99",
+            "P99.9",
             "Issued of offered per second",
         ],
         entries,
@@ -41,7 +42,7 @@ pub fn loads(m: &mut Markup, folder: &Folder, document: &Value) {
             let counts = &one["counts"];
             m.cell(&text(one, "test"));
             m.cell(&text(one, "name"));
-            m.within("td", &[], |m| {
+            m.within("td", &[("class", "wide")], |m| {
                 let valid = one["valid"] == true;
                 badge(m, "ok", if valid { "valid" } else { "invalid" });
                 let reasons = texts(one, "reasons");
@@ -63,20 +64,23 @@ pub fn loads(m: &mut Markup, folder: &Folder, document: &Value) {
             }
             m.cell(&rate(&one["error_rate"]));
             let times = if one["response"].is_object() { &one["response"] } else { &one["service"] };
-            percentile(m, &times["percentiles"]["p50"]);
-            percentile(m, &times["percentiles"]["p99"]);
+            for point in ["p50", "p99", "p99.9"] {
+                percentile(m, &times["percentiles"][point]);
+            }
             m.cell(&format!("{} of {}", shown(one, "issued_per_second"), shown(one, "offered_per_second")));
         },
     );
     for one in entries.iter().take(DRAWN) {
-        timeline(m, one);
-        let title = format!(
-            "{} of load {}.",
-            if one["response"].is_object() { "Response time" } else { "Service time" },
-            text(one, "name")
-        );
-        let times = if one["response"].is_object() { &one["response"] } else { &one["service"] };
-        distribution(m, &title, &text(one, "test"), times);
+        m.within("div", &[("class", "charts")], |m| {
+            timeline(m, one);
+            let title = format!(
+                "{} of load {}.",
+                if one["response"].is_object() { "Response time" } else { "Service time" },
+                text(one, "name")
+            );
+            let times = if one["response"].is_object() { &one["response"] } else { &one["service"] };
+            distribution(m, &title, &text(one, "test"), times);
+        });
         errors(m, one);
     }
     if entries.len() > DRAWN {

@@ -77,10 +77,12 @@ fn latency(m: &mut Markup, folder: &Folder, document: &Value) {
         time(m, number(one, "max"), "–");
     });
     let mut drawn = 0;
-    for one in series.iter().filter(|one| list(one, "cdf").len() > 1).take(DRAWN) {
-        distribution(m, &format!("Latency of {}.", text(one, "series")), &text(one, "test"), one);
-        drawn += 1;
-    }
+    m.within("div", &[("class", "charts")], |m| {
+        for one in series.iter().filter(|one| list(one, "cdf").len() > 1).take(DRAWN) {
+            distribution(m, &format!("Latency of {}.", text(one, "series")), &text(one, "test"), one);
+            drawn += 1;
+        }
+    });
     if series.len() > drawn {
         m.absent(&format!(
             "{} of {} not drawn: too few samples for a distribution, or beyond the first {DRAWN}.",
