@@ -114,7 +114,10 @@ fn a_killed_process_leaves_every_record_behind_and_no_secret() {
         5,
         "spans that were open"
     );
-    assert!(log.contains(" inside=is_killed_while_threads_log::obs_001 | run\n"), "the thread that was in it");
+    assert!(
+        log.contains(" inside=is_killed_while_threads_log::obs_001 | run\n"),
+        "the thread that was in it"
+    );
     assert!(log.contains("\n#= lost: 0\n") && log.contains("its records were recovered"));
     assert_eq!((count(".seg"), count(".index")), (0, 0), "nothing is left of the process");
     all_clean(&runs);
@@ -143,4 +146,26 @@ fn spans_become_a_trace_that_others_read() {
         (&1.into(), &1.into(), &2.into())
     );
     assert_eq!(chat["events"][0]["name"], "too many requests");
+    read_by_opentelemetry(&std::fs::read_to_string(path).unwrap());
+}
+
+/// The types that OpenTelemetry generates from the definition of the protocol read it, and see the same.
+fn read_by_opentelemetry(text: &str) {
+    use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+    use opentelemetry_proto::tonic::common::v1::any_value::Value;
+
+    let request: ExportTraceServiceRequest = serde_json::from_str(text).unwrap();
+    let scope = &request.resource_spans[0].scope_spans[0];
+    assert_eq!(scope.schema_url, "https://opentelemetry.io/schemas/1.37.0");
+    let named = |name: &str| scope.spans.iter().find(|span| span.name == name).unwrap();
+    let (root, run, chat) = (named("leaves_a_trace::obs_004"), named("pipeline"), named("chat"));
+    assert!(scope.spans.iter().all(|span| span.trace_id.len() == 16 && span.span_id.len() == 8));
+    assert!(scope.spans.iter().all(|span| span.trace_id == root.trace_id));
+    assert!(scope.spans.iter().all(|span| span.start_time_unix_nano <= span.end_time_unix_nano));
+    assert_eq!((&run.parent_span_id, &chat.parent_span_id), (&root.span_id, &run.span_id));
+    assert!(root.start_time_unix_nano <= run.start_time_unix_nano, "the root begins first");
+    assert_eq!((chat.kind, chat.status.as_ref().unwrap().message.as_str()), (3, "429"));
+    let tokens = chat.attributes.iter().find(|pair| pair.key == "gen_ai.usage.input_tokens").unwrap();
+    assert_eq!(tokens.value.as_ref().unwrap().value, Some(Value::IntValue(12)));
+    assert_eq!(chat.events[0].name, "too many requests");
 }
