@@ -48,7 +48,7 @@ pub(crate) use files::{create_unique, locked, shown_below, write_atomically, wri
 #[cfg(feature = "cli")]
 pub(crate) use fold::read_state;
 pub(crate) use handover::Handover;
-pub(crate) use invocation::Invocation;
+pub(crate) use invocation::{Invocation, seed_of};
 pub(crate) use slug::{file_time, slug};
 pub(crate) use store::{Run, Store};
 #[cfg(feature = "cli")]
