@@ -53,4 +53,4 @@ pub(crate) use slug::{file_time, slug};
 pub(crate) use store::{Run, Store};
 #[cfg(feature = "cli")]
 pub(crate) use write::digests;
-pub(crate) use write::{write_folder, write_folder_if_changed};
+pub(crate) use write::write_folder;
