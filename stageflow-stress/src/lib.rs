@@ -28,6 +28,8 @@
 //! | the 308 entries with their measurable targets | [`roadmap`] |
 //! | pipelines as data, and the audit of what an engine made of them | [`engine`] |
 //! | load at a planned rate, and how a system degrades | [`load`], from [`TestContext::load`] |
+//! | how good decisions are, and whether a target is shown to be met | [`quality`], from [`TestContext::meets_target`] |
+//! | memory, threads, files, tasks over time, and whether they grow | [`resources`], from [`TestContext::watch_resources`] |
 //! | bounds on rates, gates, trends, comparisons | [`stats`] |
 //! | targets in another process, such as Stageflow for Python | `worker`, with the feature of that name |
 //! | pages for a browser, of one run and over all | [`report`]`::html`, with the feature `html` |
@@ -71,8 +73,10 @@ mod outcome;
 mod own_main;
 pub mod prelude;
 pub mod probe;
+pub mod quality;
 mod registry;
 pub mod report;
+pub mod resources;
 pub mod roadmap;
 pub mod run;
 mod runtime;
