@@ -80,6 +80,7 @@ pub mod resources;
 pub mod roadmap;
 pub mod run;
 mod runtime;
+pub mod schema;
 mod settings;
 pub mod stats;
 mod sys;

@@ -15,7 +15,7 @@
 //! // 499 of 500 look better than 99 %, and do not show it.
 //! let target = roadmap::find("GUARD-003").unwrap().target.unwrap(); // recall > 99 %
 //! let Decision::Undecided(why) = recall.decide(&target)? else { panic!() };
-//! assert!(why.contains("needs 62 more cases"), "{why}");
+//! assert!(why.contains("needs 63 more cases"), "{why}");
 //! # Ok::<_, Box<dyn std::error::Error>>(())
 //! ```
 //!
