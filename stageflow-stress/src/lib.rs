@@ -28,6 +28,7 @@
 //! | the 308 entries with their measurable targets | [`roadmap`] |
 //! | pipelines as data, and the audit of what an engine made of them | [`engine`] |
 //! | load at a planned rate, and how a system degrades | [`load`], from [`TestContext::load`] |
+//! | whether a history is linearizable, an effect happened once, a retry kept its schedule, … | [`oracle`], from [`TestContext::verdict`] |
 //! | how good decisions are, and whether a target is shown to be met | [`quality`], from [`TestContext::meets_target`] |
 //! | memory, threads, files, tasks over time, and whether they grow | [`resources`], from [`TestContext::watch_resources`] |
 //! | bounds on rates, gates, trends, comparisons | [`stats`] |
@@ -47,6 +48,7 @@
 //!
 //! None is on by default.
 //!
+//! * `cli`: the command line `stageflow-test` and the exports.
 //! * `html`: `report.html` in every run folder and `runs/index.html` over all. No dependencies of its own.
 //! * `worker`: targets in a child process. No dependencies of its own.
 //! * `stacks`: when a test hangs, the stack of every thread (Linux).
@@ -58,22 +60,31 @@ pub mod __private;
 mod assertion;
 mod capture;
 pub mod classify;
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod context;
+#[cfg(feature = "cli")]
+mod coverage;
 pub mod effects;
 pub mod engine;
+#[cfg(feature = "cli")]
+mod export;
 pub mod fault;
 pub mod finding;
 mod golden;
+mod install;
 mod journal;
 pub mod limits;
 pub mod load;
 mod log;
 mod markdown;
+pub mod oracle;
 mod outcome;
 mod own_main;
 pub mod prelude;
 pub mod probe;
 pub mod quality;
+mod redact;
 mod registry;
 pub mod report;
 pub mod resources;

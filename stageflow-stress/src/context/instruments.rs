@@ -11,6 +11,7 @@ use super::{Inner, TestContext};
 use crate::capture;
 use crate::journal::record::{Instrument, Measured, Record};
 use crate::load::{Curve, Host, Load, LoadReport, Scaling, Validity};
+use crate::oracle::Checked;
 use crate::quality::{self, Decision, Estimate, Quality};
 use crate::resources::{self, ResourceError, Watch};
 use crate::roadmap::{Comparison, Measurement, Target};
@@ -150,6 +151,33 @@ impl TestContext {
     pub fn is_below(&self, name: &str, measured: impl Into<Estimate>, bound: Measurement) -> bool {
         let target = Target::assemble("", Comparison::Below, bound.value, bound.unit);
         self.inner.decide(&format!("{name}{target}"), &target, &measured.into(), false, Location::caller())
+    }
+
+    /// Records what a checker said, and returns whether it was valid. Invalid is red, with the witness; so is unknown, since
+    /// what was not looked at is not known to be good.
+    ///
+    /// ```no_run
+    /// # use stageflow_stress::prelude::*;
+    /// use stageflow_stress::oracle::{Acknowledged, exactly_once};
+    /// # async fn charge(key: &str) -> bool { true }
+    ///
+    /// #[roadmap_test("WORK-002")]
+    /// async fn duplicates_charge_once(cx: &TestContext) -> Outcome {
+    ///     let charges = cx.effects("charges"); // the stage records each charge in it
+    ///     let mut requests = Vec::new();
+    ///     for key in ["order-1", "order-1", "order-2"] {
+    ///         let told = if charge(key).await { Acknowledged::Done } else { Acknowledged::Refused };
+    ///         requests.push((key.to_owned(), told));
+    ///     }
+    ///     cx.verdict("each order is charged once", &exactly_once(&requests, &charges.keys()));
+    ///     Ok(())
+    /// }
+    /// # fn main() {}
+    /// ```
+    #[track_caller]
+    pub fn verdict(&self, name: &str, checked: &Checked) -> bool {
+        self.inner.measured(Instrument::Checkers, checked.to_json(name));
+        self.inner.check(name, checked.is_valid(), || checked.to_string(), Location::caller())
     }
 
     /// Watches what the process uses, from a thread of its own, until the watch is finished. It is recorded then.

@@ -4,11 +4,10 @@ pub mod analysis;
 mod detectors;
 pub mod digest;
 mod excerpt;
-#[allow(dead_code, reason = "the capture of spans is written next")]
 pub mod format;
+pub mod otlp;
 mod outputs;
 mod parse;
-#[allow(dead_code, reason = "the capture of spans is written next")]
 pub mod spans;
 mod trace;
 

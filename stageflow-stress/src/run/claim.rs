@@ -14,6 +14,7 @@ use super::invocation::Invocation;
 use super::slug::slug;
 use super::state::{EntryInfo, Environment, RunInfo};
 use crate::journal;
+use crate::redact;
 use crate::settings::Settings;
 
 /// Format of the store and of a run folder.
@@ -116,6 +117,15 @@ pub fn claim(
     })
 }
 
+/// A run folder of its own, which belongs to no invocation of tests.
+#[cfg(feature = "cli")]
+pub fn claim_by_hand(settings: &Settings, entry: &EntryInfo) -> io::Result<PathBuf> {
+    prepare(&settings.runs, settings.keep)?;
+    let invocation = Invocation { key: format!("by-hand-{}", uuid::Uuid::now_v7()), runner: "direct" };
+    let seed = invocation.seed();
+    claim(&settings.runs, settings, &invocation, seed, entry).map(|(dir, _)| dir)
+}
+
 /// The run folders that the processes of an invocation have claimed, by entry.
 pub fn folders_of(runs: &Path, invocation: &str) -> Vec<PathBuf> {
     let path = runs.join(".stageflow/invocations").join(format!("{}.json", slug(invocation)));
@@ -164,6 +174,9 @@ fn read_shared(path: &Path) -> Option<Shared> {
 fn write_json(path: &Path, value: &impl Serialize) -> io::Result<()> {
     let mut text = serde_json::to_string_pretty(value).map_err(io::Error::from)?;
     text.push('\n');
+    if let Some(clean) = redact::json(&text) {
+        text = clean;
+    }
     write_atomically(path, text.as_bytes())
 }
 

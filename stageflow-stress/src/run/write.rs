@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use super::files::{locked, write_atomically};
 use super::fold::read_state;
 use super::state::RunState;
+use crate::capture;
 use crate::finding::{KnownFindings, Profile, REGISTRY_FILE, Registry, document, ledger};
 use crate::log::LogDigest;
 use crate::report::{self, OtherFile};
@@ -44,6 +45,15 @@ pub fn recover(dir: impl AsRef<Path>) -> Result<usize, FoldError> {
     write_folder(dir.as_ref()).map(|state| state.tests.len())
 }
 
+/// Completes the logs of processes that are gone, below this runs directory.
+pub fn recover_logs(runs: &Path) -> io::Result<()> {
+    let segments = capture::segments_below(&runs.join(".stageflow"));
+    if !segments.is_dir() {
+        return Ok(());
+    }
+    locked(&segments.join("lock"), || capture::recover(&segments).map(drop))
+}
+
 /// A run's findings in another profile than that of its file, computed from its journals.
 ///
 /// ```no_run
@@ -71,6 +81,10 @@ pub fn findings_as(dir: impl AsRef<Path>, profile: Profile) -> Result<Vec<u8>, F
 pub fn write_folder(dir: &Path) -> Result<RunState, FoldError> {
     let failed = |source| FoldError::Io { path: dir.to_owned(), source };
     locked(&dir.join(".stageflow/lock"), || {
+        // The runs directory holds the entries' folders, which hold the runs.
+        if let Some(Err(error)) = dir.parent().and_then(Path::parent).map(recover_logs) {
+            say!("stageflow-stress: logs of processes that are gone are not complete: {error}");
+        }
         let mut state = read_state(dir)?;
         let known = known_now(&state);
         give_ids(&mut state, &known)?;
@@ -97,7 +111,7 @@ pub fn write_folder(dir: &Path) -> Result<RunState, FoldError> {
 }
 
 /// The log analyses that exist, of the latest attempt of each test.
-fn digests(state: &RunState) -> Vec<LogDigest> {
+pub fn digests(state: &RunState) -> Vec<LogDigest> {
     let slugs: BTreeSet<&str> = state.tests.iter().map(|test| test.start.slug.as_str()).collect();
     slugs
         .into_iter()
@@ -125,6 +139,7 @@ fn others(state: &RunState, files: &[(String, Vec<u8>)]) -> Vec<OtherFile> {
     }
     for (folder, holds) in [
         ("results/logs", "logs with their analyses"),
+        ("results/traces", "traces in the JSON of OTLP"),
         ("results/golden", "goldens that did not simply match"),
         ("mocks", "data and services that the tests made"),
         ("pipelines", "pipelines that the tests saved"),

@@ -84,6 +84,29 @@ pub fn targets(doc: &mut Doc, state: &RunState) {
     );
 }
 
+/// Checkers, if any were asked.
+pub fn checkers(doc: &mut Doc, state: &RunState) {
+    let checkers = entries(state, Instrument::Checkers);
+    if checkers.is_empty() {
+        return;
+    }
+    doc.heading(4, "Checkers");
+    doc.table(
+        ["Test", "Claim", "Checker", "Looked at", "Verdict", "Why"],
+        checkers.iter().map(|(test, entry)| -> [Inline; 6] {
+            let why = if entry["why"].is_null() { String::new() } else { text(&entry["why"]) };
+            [
+                (*test).into(),
+                name(entry),
+                text(&entry["checker"]).into(),
+                text(&entry["looked_at"]).into(),
+                text(&entry["verdict"]).into(),
+                why.into(),
+            ]
+        }),
+    );
+}
+
 /// Quality, if any was recorded.
 pub fn quality(doc: &mut Doc, state: &RunState) {
     let sets = entries(state, Instrument::Quality);

@@ -19,6 +19,7 @@ pub fn results(doc: &mut Doc, facts: &Facts<'_>) {
     goldens(doc, facts);
     instruments::quality(doc, facts.state);
     instruments::targets(doc, facts.state);
+    instruments::checkers(doc, facts.state);
     doc.heading(3, "4.2 Reliability");
     category(doc, facts, Category::Reliability);
     panics(doc, facts);
