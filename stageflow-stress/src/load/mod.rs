@@ -60,7 +60,8 @@ pub(crate) fn unit_of(number: u64) -> f64 {
 
 /// As whole nanoseconds; what does not fit is the greatest number.
 fn nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+    // Without 128-bit arithmetic: this is on the path of every operation.
+    duration.as_secs().saturating_mul(1_000_000_000).saturating_add(u64::from(duration.subsec_nanos()))
 }
 
 /// From seconds; what does not fit is the longest time.

@@ -259,7 +259,7 @@ impl Load {
         Ok(model)
     }
 
-    fn names(&self, model: &Model) -> Arc<Names> {
+    fn names(&self, model: &Model) -> &'static Names {
         let total: f64 = self.kinds.iter().map(|(_, weight)| weight).sum();
         let mut up_to = 0.0;
         let kinds = self
@@ -274,7 +274,7 @@ impl Load {
             Model::Open { profile } => profile.stages().iter().map(|stage| stage.name.clone()).collect(),
             Model::Closed { workers, .. } => vec![format!("{workers} workers")],
         };
-        Arc::new(Names { stages, kinds })
+        Names { stages, kinds }.kept()
     }
 
     fn shared(&self, model: &Model, slots: usize) -> Arc<Shared> {
@@ -310,7 +310,7 @@ impl Load {
     }
 
     fn finish(&self, model: Model, shared: &Shared, raw: Raw) -> LoadReport {
-        let report = LoadReport::new(self, model, &shared.names, raw);
+        let report = LoadReport::new(self, model, shared.names, raw);
         if let Some(done) = &self.host.done {
             done(&report);
         }

@@ -168,7 +168,7 @@ fn cancelled_operations_are_counted() {
 #[test]
 fn a_runtime_that_ends_cancels_what_it_runs() {
     let shared = {
-        let names = Arc::new(operation::Names { stages: vec!["only".to_owned()], kinds: Vec::new() });
+        let names = operation::Names { stages: vec!["only".to_owned()], kinds: Vec::new() }.kept();
         let shared = engine::Shared::new(Instant::now(), names, 1, 4, MS);
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let op = shared.op(0, 0, Some(MS));

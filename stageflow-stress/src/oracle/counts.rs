@@ -35,7 +35,7 @@ pub enum SetCall<T> {
 pub fn set_full<T: Ord + Clone + Debug>(history: &History<SetCall<T>, Vec<T>>) -> Checked {
     const NAME: &str = "set_full";
     let mut adds: BTreeMap<&T, &Called<SetCall<T>, Vec<T>>> = BTreeMap::new();
-    let mut reads: Vec<(&Called<SetCall<T>, Vec<T>>, BTreeSet<&T>)> = Vec::new();
+    let mut reads: Vec<(&Called<_, _>, BTreeSet<&T>)> = Vec::new();
     let shown = |called: &Called<SetCall<T>, Vec<T>>| {
         let end = called.end.map_or_else(|| "on".to_owned(), |end| format!("to {end}"));
         match (&called.call, &called.returned) {

@@ -89,7 +89,7 @@ where
     M::Call: Clone,
     M::Return: Clone,
 {
-    let mut by_key: BTreeMap<K, Vec<Called<M::Call, M::Return>>> = BTreeMap::new();
+    let mut by_key: BTreeMap<K, Vec<_>> = BTreeMap::new();
     for called in &history.calls {
         let (key, call) = &called.call;
         by_key.entry(key.clone()).or_default().push(Called {
@@ -276,7 +276,7 @@ fn search_until<M: Model>(
     let mut turns = 0_u32;
     while left > 0 {
         turns = turns.wrapping_add(1);
-        if turns % 4_096 == 0 && Instant::now() > until {
+        if turns.is_multiple_of(4_096) && Instant::now() > until {
             return Found::GaveUp(format!("the time was over after {} states", seen.len()));
         }
         // The list ends before everything that returned is in the order: none of what can be next fits.
