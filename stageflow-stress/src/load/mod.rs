@@ -24,6 +24,7 @@
 //!
 //! The guide to it is `docs/load.md`.
 
+mod baseline;
 mod closed;
 mod curve;
 mod engine;
@@ -41,6 +42,8 @@ mod tally;
 #[cfg(test)]
 mod tests;
 
+pub use baseline::Change;
+pub(crate) use baseline::{compare, is_comparable};
 pub use curve::{Curve, CurveStep, Scaling, ScalingPoint, StepState};
 pub use error::LoadError;
 pub use latency::{Latency, Percentile};

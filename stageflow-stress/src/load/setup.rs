@@ -278,11 +278,12 @@ impl Load {
     }
 
     fn shared(&self, model: &Model, slots: usize) -> Arc<Shared> {
-        let plan = match model {
-            Model::Open { profile } => profile.duration(),
-            Model::Closed { duration, .. } => duration.unwrap_or(Duration::from_secs(10)),
+        let (plan, ahead) = match model {
+            Model::Open { profile } => (profile.duration(), HEAD_START),
+            // Workers begin at once: what they do before the beginning would take no time.
+            Model::Closed { duration, .. } => (duration.unwrap_or(Duration::from_secs(10)), Duration::ZERO),
         };
-        Shared::new(Instant::now() + HEAD_START, self.names(model), self.seed, slots, plan)
+        Shared::new(Instant::now() + ahead, self.names(model), self.seed, slots, plan)
     }
 
     fn closed_loop(&self, model: &Model, workers: usize) -> Arc<Closed> {

@@ -209,6 +209,12 @@ fn a_closed_loop_runs_what_it_is_told_and_has_no_response_time() {
 }
 
 #[test]
+fn the_first_operation_of_a_closed_loop_takes_its_time() {
+    let report = load("first").closed(1).count(1).run_sync(|_| std::thread::sleep(MS)).unwrap();
+    assert!(report.service().min().unwrap() >= MS, "{:?}", report.service());
+}
+
+#[test]
 fn a_closed_loop_on_one_thread_shares_it_and_survives_panics() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let per_worker = Arc::new([const { AtomicU64::new(0) }; 3]);

@@ -1,13 +1,13 @@
 //! What instruments measured, in section 4: the figures of their files, as tables.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::journal::record::Instrument;
-use crate::markdown::{Doc, Inline};
+use crate::markdown::{Doc, Inline, count};
 use crate::run::state::RunState;
 
 /// The entries of an instrument, each with the name of its test.
-fn entries(state: &RunState, instrument: Instrument) -> Vec<(&str, &Map<String, Value>)> {
+fn entries(state: &RunState, instrument: Instrument) -> Vec<(&str, &Value)> {
     state
         .tests
         .iter()
@@ -25,7 +25,7 @@ fn text(value: &Value) -> String {
     }
 }
 
-fn name(entry: &Map<String, Value>) -> Inline {
+fn name(entry: &Value) -> Inline {
     entry.get("name").map_or_else(String::new, text).into()
 }
 
@@ -67,6 +67,21 @@ pub fn loads(doc: &mut Doc, state: &RunState) {
             ]
         }),
     );
+}
+
+/// How often the entry's own target was met, missed or left undecided, in words; empty if it was never compared.
+pub fn decisions(state: &RunState) -> String {
+    let own = entries(state, Instrument::Targets);
+    let decisions =
+        || own.iter().filter(|(_, entry)| entry["of_entry"] == true).map(|(_, entry)| &entry["decision"]);
+    ["met", "missed", "undecided"]
+        .into_iter()
+        .filter_map(|word| {
+            let times = decisions().filter(|decision| **decision == *word).count();
+            (times > 0).then(|| format!("{word} {}", count(times, "time", "times")))
+        })
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 /// Targets, if any were compared.

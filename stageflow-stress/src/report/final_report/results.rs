@@ -174,7 +174,12 @@ fn performance(doc: &mut Doc, facts: &Facts<'_>) {
     doc.heading(4, "Target");
     match &state.info.entry.target {
         Some(target) => {
-            doc.line(format!("{target}. Whether it was met is not recorded apart from the checks."))
+            let decisions = instruments::decisions(state);
+            doc.line(if decisions.is_empty() {
+                format!("{target}. Whether it was met is not recorded apart from the checks.")
+            } else {
+                format!("{target}. Compared with measurements: {decisions}.")
+            });
         }
         None => doc.line("The entry has no measurable target."),
     }
