@@ -8,6 +8,7 @@ mod checks;
 #[cfg(feature = "worker")]
 mod child;
 mod earlier;
+mod faults;
 mod inner;
 mod instruments;
 mod notes;
