@@ -27,6 +27,7 @@
 //! | findings, and how to query those of earlier runs | [`Finding`], [`FindingStore`] |
 //! | the 308 entries with their measurable targets | [`roadmap`] |
 //! | pipelines as data, and the audit of what an engine made of them | [`engine`] |
+//! | the shared suite of scenarios for an engine of one's own | [`conformance`] |
 //! | bounds on rates, gates, trends, comparisons | [`stats`] |
 //! | targets in another process, such as Stageflow for Python | `worker`, with the feature of that name |
 //! | a folder whose process was killed | [`run::recover`] |
@@ -53,6 +54,7 @@ pub mod __private;
 mod assertion;
 mod capture;
 pub mod classify;
+pub mod conformance;
 pub mod context;
 pub mod effects;
 pub mod engine;

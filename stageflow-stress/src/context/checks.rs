@@ -132,7 +132,7 @@ impl TestContext {
 }
 
 impl Inner {
-    fn check(
+    pub(crate) fn check(
         &self,
         name: &str,
         passed: bool,
