@@ -28,8 +28,10 @@
 //! | the 308 entries with their measurable targets | [`roadmap`] |
 //! | pipelines as data, and the audit of what an engine made of them | [`engine`] |
 //! | the shared suite of scenarios for an engine of one's own | [`conformance`] |
+//! | load at a planned rate, and how a system degrades | [`load`], from [`TestContext::load`] |
 //! | bounds on rates, gates, trends, comparisons | [`stats`] |
 //! | targets in another process, such as Stageflow for Python | `worker`, with the feature of that name |
+//! | pages for a browser, of one run and over all | [`report`]`::html`, with the feature `html` |
 //! | a folder whose process was killed | [`run::recover`] |
 //! | the meaning of every file and setting | `docs/` in the repository |
 //!
@@ -44,6 +46,8 @@
 //!
 //! None is on by default.
 //!
+//! * `cli`: the command line `stageflow-test` and the exports.
+//! * `html`: `report.html` in every run folder and `runs/index.html` over all. No dependencies of its own.
 //! * `worker`: targets in a child process. No dependencies of its own.
 //! * `stacks`: when a test hangs, the stack of every thread (Linux).
 #![warn(missing_docs)]
@@ -54,26 +58,36 @@ pub mod __private;
 mod assertion;
 mod capture;
 pub mod classify;
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod conformance;
 pub mod context;
+#[cfg(feature = "cli")]
+mod coverage;
 pub mod effects;
 pub mod engine;
+#[cfg(feature = "cli")]
+mod export;
 pub mod fault;
 pub mod finding;
 mod golden;
+mod install;
 mod journal;
 pub mod limits;
+pub mod load;
 mod log;
 mod markdown;
 mod outcome;
 mod own_main;
 pub mod prelude;
 pub mod probe;
+mod redact;
 mod registry;
-mod report;
+pub mod report;
 pub mod roadmap;
 pub mod run;
 mod runtime;
+pub mod schema;
 mod settings;
 pub mod stats;
 mod sys;

@@ -5,8 +5,10 @@ mod detectors;
 pub mod digest;
 mod excerpt;
 pub mod format;
+pub mod otlp;
 mod outputs;
 mod parse;
+pub mod spans;
 mod trace;
 
 pub use analysis::{AnalysisInput, analyze};

@@ -14,6 +14,7 @@ use super::invocation::Invocation;
 use super::slug::slug;
 use super::state::{EntryInfo, Environment, RunInfo};
 use crate::journal;
+use crate::redact;
 use crate::settings::Settings;
 
 /// Format of the store and of a run folder.
@@ -116,11 +117,28 @@ pub fn claim(
     })
 }
 
+/// A run folder of its own, which belongs to no invocation of tests.
+#[cfg(feature = "cli")]
+pub fn claim_by_hand(settings: &Settings, entry: &EntryInfo) -> io::Result<PathBuf> {
+    prepare(&settings.runs, settings.keep)?;
+    let invocation = Invocation { key: format!("by-hand-{}", uuid::Uuid::now_v7()), runner: "direct" };
+    let seed = invocation.seed();
+    claim(&settings.runs, settings, &invocation, seed, entry).map(|(dir, _)| dir)
+}
+
 /// The run folders that the processes of an invocation have claimed, by entry.
 pub fn folders_of(runs: &Path, invocation: &str) -> Vec<PathBuf> {
     let path = runs.join(".stageflow/invocations").join(format!("{}.json", slug(invocation)));
     let shared = read_shared(&path);
     shared.map_or_else(Vec::new, |shared| shared.runs.into_values().map(|run| runs.join(run)).collect())
+}
+
+/// How many run folders lie below the directory, archives left out.
+#[cfg(feature = "html")]
+pub fn count_folders(runs: &Path) -> usize {
+    let names = |dir: &Path| fs::read_dir(dir).into_iter().flatten().flatten().map(|item| item.file_name());
+    let is_run = |name: &std::ffi::OsString| name.to_string_lossy().starts_with("run-");
+    names(runs).map(|entry| names(&runs.join(entry)).filter(is_run).count()).sum()
 }
 
 /// Creates the next folder of the entry for today (UTC). `create_dir` decides who gets it.
@@ -156,6 +174,9 @@ fn read_shared(path: &Path) -> Option<Shared> {
 fn write_json(path: &Path, value: &impl Serialize) -> io::Result<()> {
     let mut text = serde_json::to_string_pretty(value).map_err(io::Error::from)?;
     text.push('\n');
+    if let Some(clean) = redact::json(&text) {
+        text = clean;
+    }
     write_atomically(path, text.as_bytes())
 }
 

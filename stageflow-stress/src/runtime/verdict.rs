@@ -12,6 +12,7 @@ use crate::context::Inner;
 use crate::fault::NotAvailable;
 use crate::finding::{Finding, FindingType};
 use crate::golden;
+use crate::install;
 use crate::journal::record::{GoldenOutcome, GoldenRecord, PanicRecord, Record, TestStatus};
 use crate::registry::{BackgroundPanics, TestKind};
 
@@ -296,8 +297,7 @@ pub fn waived(inner: &Inner, observer: &str, severity: Severity) -> Severity {
 
 /// Adds the last lines of the test's log.
 pub fn with_log(inner: &Inner, finding: Finding) -> Finding {
-    let text = std::fs::read(inner.active.log.path()).unwrap_or_default();
-    let excerpt = crate::log::excerpt(&String::from_utf8_lossy(&text), 20);
+    let excerpt = crate::log::excerpt(&inner.active.log.text(), 20);
     if excerpt.is_empty() {
         return finding;
     }
@@ -318,8 +318,10 @@ pub fn decide(inner: &Inner, session: &Session, outcome: &BodyOutcome) -> Verdic
             && !accepted
             && !red.iter().any(|(_, _, fingerprint)| *fingerprint == record.fingerprint)
         {
-            let title = match record.known.as_ref().map(|known| known.status.as_str()) {
-                Some("resolved") => format!("{} (was resolved: a regression)", record.finding.title),
+            let title = match record.known.as_ref() {
+                Some(known) if known.regression => {
+                    format!("{} (was resolved: a regression)", record.finding.title)
+                }
                 _ => record.finding.title.clone(),
             };
             red.push((record.finding.severity, title, record.fingerprint.clone()));
@@ -369,10 +371,18 @@ pub fn print(inner: &Inner, verdict: &Verdict) {
     eprintln!("  log: {}", inner.active.log.path().display());
     eprintln!("  run folder: {}", inner.run.dir.display());
     eprintln!("  reproduce: {}", inner.start.reproduce);
+    let mut told = false;
     for record in &inner.collected().findings {
         if verdict.red.contains(&record.fingerprint) {
+            let name = record.fingerprint.get(..17).unwrap_or(&record.fingerprint);
+            eprintln!("\n  {}: {}", record.finding.severity, record.finding.title);
+            eprintln!("  all about it: stageflow-test findings show {name}");
             eprintln!(
-                "\n  to accept this finding as known, add to stageflow-known.toml and say why:\n{}",
+                "  once it is fixed: stageflow-test findings resolve {name} --type=fixed --commit=HASH --details=\"…\""
+            );
+            eprintln!("  to accept it as known: stageflow-test findings confirm {name} --why=\"…\"");
+            eprintln!(
+                "  or add to stageflow-known.toml and say why:\n{}",
                 crate::finding::paste_block(
                     &record.fingerprint,
                     "",
@@ -380,6 +390,23 @@ pub fn print(inner: &Inner, verdict: &Verdict) {
                     record.finding.severity
                 )
             );
+            told = true;
         }
     }
+    if told {
+        install_hint(&inner.root);
+    }
+}
+
+/// Tells once how to get the command that the hints name, where it is not at hand.
+fn install_hint(root: &std::path::Path) {
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| {
+        if !install::on_path("stageflow-test") {
+            eprintln!(
+                "  stageflow-test is not installed; once: {}\n",
+                install::command(&install::origin(root))
+            );
+        }
+    });
 }

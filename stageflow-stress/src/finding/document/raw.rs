@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 /// An object with its fields in their order, each as the text that stood there.
 #[derive(Debug, Default)]
-pub(super) struct RawObject(pub(super) Vec<(String, Box<RawValue>)>);
+pub(in crate::finding) struct RawObject(pub(in crate::finding) Vec<(String, Box<RawValue>)>);
 
 impl Clone for RawObject {
     fn clone(&self) -> Self {
@@ -18,7 +18,7 @@ impl Clone for RawObject {
 
 impl RawObject {
     /// The last value of a key, as JSON readers do with a repeated one. A `null` counts as absent.
-    pub(super) fn get(&self, key: &str) -> Option<&RawValue> {
+    pub(in crate::finding) fn get(&self, key: &str) -> Option<&RawValue> {
         self.0
             .iter()
             .rev()
@@ -28,12 +28,17 @@ impl RawObject {
     }
 
     /// The value of a key as a type of ours, if it has that form.
-    pub(super) fn read<T: serde::de::DeserializeOwned>(&self, key: &str) -> Option<T> {
+    pub(in crate::finding) fn read<T: serde::de::DeserializeOwned>(&self, key: &str) -> Option<T> {
         read(self.get(key)?)
     }
 
+    /// The last value of a key, `null` included.
+    pub(super) fn read_any(&self, key: &str) -> Option<serde_json::Value> {
+        self.0.iter().rev().find(|(known, _)| known == key).and_then(|(_, value)| read(value))
+    }
+
     /// The text of a key. A number or a boolean counts as the text that stands there.
-    pub(super) fn text(&self, key: &str) -> Option<String> {
+    pub(in crate::finding) fn text(&self, key: &str) -> Option<String> {
         let raw = self.get(key)?;
         read::<String>(raw).or_else(|| (!raw.get().starts_with(['{', '['])).then(|| raw.get().to_owned()))
     }
@@ -85,7 +90,7 @@ impl Serialize for RawObject {
 
 /// The text with every lone surrogate escape replaced by U+FFFD, at the same length. Python writes such escapes, and no
 /// JSON parser for Rust reads them.
-pub(super) fn heal(text: &str) -> Cow<'_, str> {
+pub(crate) fn heal(text: &str) -> Cow<'_, str> {
     let bytes = text.as_bytes();
     let unit = |at: usize| -> Option<u16> {
         let digits = bytes.get(at..at + 6)?.strip_prefix(b"\\u")?;

@@ -173,7 +173,7 @@ fn every_text_is_read_back_as_itself() {
 }
 
 /// The rich run with a text in every place where a user's text can stand.
-fn poisoned(text: &str) -> RunState {
+pub fn poisoned(text: &str) -> RunState {
     let mut state = rich();
     let set = |field: &mut String| *field = text.to_owned();
     set(&mut state.info.entry.title);
@@ -297,6 +297,7 @@ fn hostile_log_lines_leave_the_analysis_as_it_is() {
                     target: text.into(),
                     message: text.into(),
                     fields: vec![(text.into(), text.into())],
+                    ..LogRecord::new(Route::Span)
                 },
             );
         }

@@ -24,7 +24,7 @@ use crate::journal::record::{Record, TestEnd, TestStart, TestStatus};
 use crate::journal::{self, JournalRead};
 use crate::log::format::{Level, Route};
 use crate::registry::{Isolate, TestDef};
-use crate::run::{Handover, Run};
+use crate::run::{Handover, Run, recover_logs};
 use crate::sys;
 
 /// Where a test with `isolate` runs.
@@ -67,6 +67,8 @@ pub fn run(def: &'static TestDef, limits: &Isolate) -> Result<TestStatus, String
     let ended = process::run(&handover, limits)
         .map_err(|error| format!("cannot start a process for `{name}`: {error}"))?;
     let told = Told::read(&run, &handover.journal);
+    recover_logs(&session.store.runs)
+        .map_err(|error| format!("the log of `{name}` cannot be completed: {error}"))?;
     run.fold_soon();
     let status = told.end.as_ref().map(|end| end.status);
     let Some(ending) = ending::judge(&ended, status) else {
@@ -174,14 +176,8 @@ fn told_about(path: &Path, error: &io::Error) -> String {
 
 /// How the process ended and what it printed last, in the test's log.
 fn note_in_log(inner: &Inner, ending: &Ending, ended: &Ended) {
-    let event = LogEvent {
-        level: Some(Level::Critical),
-        route: Route::Child,
-        target: "stageflow_stress::isolate",
-        message: &format!("{} ({})", ending.title, ended.how()),
-        fields: &[],
-        spans: "",
-    };
+    let how = format!("{} ({})", ending.title, ended.how());
+    let event = LogEvent::new(Some(Level::Critical), Route::Child, "stageflow_stress::isolate", &how);
     inner.active.log.write(&event);
     for (target, text) in [("stdout", &ended.stdout), ("stderr", &ended.stderr)] {
         let message = ending::tail(text, ending::SHOWN);
