@@ -145,7 +145,7 @@ async fn attempt(run: &Arc<Running>, stage: usize, number: u32) -> Ended {
         if defects.on(Defect::ContractOnlyWarns) {
             run.log("WARN", &broken, Some(&def.name));
         } else {
-            ended = Err(StageError::new(ErrorKind::Permanent, format!("stage {}: {broken}", def.name)));
+            ended = Err(StageError::new(ErrorKind::Permanent, broken));
         }
     }
     if let Some(policy) = run.config.breaker {

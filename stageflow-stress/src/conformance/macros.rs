@@ -139,6 +139,7 @@ macro_rules! conformance {
             { a_stopped_stage_is_told obs_004 "OBS-004" }
             { a_sibling_that_is_stopped_is_told obs_004 "OBS-004" }
             { a_skipped_stage_is_told obs_004 "OBS-004" }
+            { a_stage_that_is_not_chosen_is_told obs_004 "OBS-004" }
             { every_retry_is_told obs_004 "OBS-004" }
             { events_carry_the_identity_of_their_run obs_001 "OBS-001" }
             { log_lines_carry_the_identity_of_their_run obs_001 "OBS-001" }

@@ -89,6 +89,7 @@ fn run(name: &str, engine: &dyn AnyEngine, cx: &TestContext) -> Outcome {
             let engine = engine.name();
             Err(Failure::skip(format!("not applicable: {engine} does not declare {}", missing.join(", "))))
         }
+        CaseResult::NotThere(why) => Err(Failure::skip(why)),
         CaseResult::Broken(why) => Err(Failure::new(why)),
     }
 }

@@ -39,6 +39,7 @@ use crate::finding::Finding;
 pub struct Suite {
     paused: bool,
     only: Vec<String>,
+    without: Vec<String>,
 }
 
 impl Suite {
@@ -63,6 +64,13 @@ impl Suite {
         self
     }
 
+    /// No cases whose name contains one of the given texts.
+    #[must_use]
+    pub fn without<I: IntoIterator<Item = S>, S: Into<String>>(mut self, names: I) -> Self {
+        self.without = names.into_iter().map(Into::into).collect();
+        self
+    }
+
     /// Runs them.
     ///
     /// # Panics
@@ -70,9 +78,12 @@ impl Suite {
     #[must_use]
     pub fn run(&self, engine: &impl Engine) -> Report {
         let engine: &dyn AnyEngine = engine;
-        let cases = CASES.iter().copied().flatten().filter(|case| {
-            self.only.is_empty() || self.only.iter().any(|only| case.name.contains(only.as_str()))
-        });
+        let named =
+            |names: &[String], case: &Case| names.iter().any(|name| case.name.contains(name.as_str()));
+        let cases =
+            CASES.iter().copied().flatten().filter(|case| {
+                (self.only.is_empty() || named(&self.only, case)) && !named(&self.without, case)
+            });
         Report {
             engine: engine.name(),
             // A runtime for each case: what one leaves behind is not there in the next.
@@ -111,6 +122,9 @@ pub(super) fn judge<'a>(
             Ok(Err(Stop::Broken(EngineError::Unsupported { what, .. }))) => {
                 bench.finding(refused(case, &what));
                 verdict(&bench)
+            }
+            Ok(Err(Stop::Broken(error @ EngineError::Missing { .. }))) => {
+                CaseResult::NotThere(error.to_string())
             }
             Ok(Err(Stop::Broken(error))) => CaseResult::Broken(error.to_string()),
             Err(panic) => {
@@ -180,6 +194,8 @@ pub enum CaseResult {
     Found(Vec<Finding>),
     /// The engine does not declare these facilities.
     NotApplicable(Vec<Capability>),
+    /// The engine is not there.
+    NotThere(String),
     /// The engine could not be observed.
     Broken(String),
 }
@@ -217,6 +233,12 @@ impl Report {
         self.count(|result| matches!(result, CaseResult::NotApplicable(_)))
     }
 
+    /// Cases whose engine was not there.
+    #[must_use]
+    pub fn not_there(&self) -> usize {
+        self.count(|result| matches!(result, CaseResult::NotThere(_)))
+    }
+
     /// Cases that could not be observed.
     #[must_use]
     pub fn broken(&self) -> usize {
@@ -243,7 +265,7 @@ impl Report {
     /// Whether every case that applies passed. An engine without facilities has few.
     #[must_use]
     pub fn is_clean(&self) -> bool {
-        self.found() == 0 && self.broken() == 0 && self.passed() > 0
+        self.found() + self.broken() + self.not_there() == 0 && self.passed() > 0
     }
 }
 
@@ -251,13 +273,15 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "{}: {} of {} cases passed, {} found something, {} could not be observed, {} are not applicable; {} runs",
+            "{}: {} of {} cases passed, {} found something, {} could not be observed, {} are not applicable, {} had no \
+             engine; {} runs",
             self.engine,
             self.passed(),
             self.cases.len(),
             self.found(),
             self.broken(),
             self.not_applicable(),
+            self.not_there(),
             self.runs(),
         )?;
         for CaseReport { case, result, .. } in &self.cases {
@@ -279,7 +303,9 @@ impl fmt::Display for Report {
                         missing.join(", ")
                     )?;
                 }
-                CaseResult::Broken(why) => writeln!(f, "  {} {}: {why}", case.entry, case.name)?,
+                CaseResult::NotThere(why) | CaseResult::Broken(why) => {
+                    writeln!(f, "  {} {}: {why}", case.entry, case.name)?;
+                }
             }
         }
         Ok(())

@@ -118,6 +118,14 @@ pub enum EngineError {
         /// What was asked for.
         what: String,
     },
+    /// The engine is not there: not installed, not configured. A test that needs it is skipped, visibly.
+    #[error("the engine {engine} is not there: {why}")]
+    Missing {
+        /// Name of the engine.
+        engine: String,
+        /// What was looked for, and what to do.
+        why: String,
+    },
     /// The engine broke down: its process died, its answer could not be read.
     #[error("the engine {engine} broke down: {why}")]
     Broken {

@@ -11,7 +11,7 @@ fn guarded(refusals: u32, how: FlakyHow, allowed: u32) -> PipelineSpec {
         .stage(
             stage("guard", Behavior::flaky(refusals, how))
                 .kind(StageKind::Guard)
-                .after(["polish"])
+                .after(["draft", "polish"])
                 .effect("asked"),
         )
         .stage(stage("publish", Behavior::Echo).after(["guard", "polish"]).effect("published"))
