@@ -47,6 +47,7 @@
 //!
 //! * `cli`: the command line `stageflow-test` and the exports.
 //! * `html`: `report.html` in every run folder and `runs/index.html` over all. No dependencies of its own.
+//! * `log`: records of the crate `log` in the logs of the tests.
 //! * `worker`: targets in a child process. No dependencies of its own.
 //! * `stacks`: when a test hangs, the stack of every thread (Linux).
 #![warn(missing_docs)]
