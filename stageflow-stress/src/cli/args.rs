@@ -72,7 +72,6 @@ pub enum Command {
         #[command(subcommand)]
         command: RoadmapCommand,
     },
-    #[cfg(any())]
     /// Strengths, bugs, developer experience and improvements
     Ledger {
         #[command(subcommand)]
@@ -182,15 +181,14 @@ pub enum FindingsCommand {
         #[command(flatten)]
         how: How,
     },
-    #[cfg(any())]
     /// Write aggregated_findings.json over all runs
     Aggregate {
         /// The file; without it the document goes to standard output
         #[arg(long, short, value_name = "FILE")]
         output: Option<PathBuf>,
-        /// The words of the original schema, or the exact ones
-        #[arg(long, value_enum, default_value_t)]
-        profile: Profile,
+        /// Every sighting on its own; otherwise a finding that several runs saw is listed once, as the last run wrote it
+        #[arg(long)]
+        every_sighting: bool,
     },
     /// Hand findings to another tool
     Export(Export),
@@ -203,7 +201,6 @@ pub enum FindingsCommand {
         #[arg(long)]
         entry: Option<String>,
     },
-    #[cfg(any())]
     /// Check findings: ids, references, words, dates, totals
     Lint {
         /// Files or run folders [default: every run]
@@ -289,8 +286,8 @@ pub struct Export {
     /// The format
     #[arg(long, value_enum)]
     pub format: Format,
-    /// The words of the original schema, or the exact ones
-    #[arg(long, value_enum, default_value_t)]
+    /// The words of the original schema with the exact ones under x_stageflow, or the exact words
+    #[arg(long, value_parser = profile(), default_value = "upstream")]
     pub profile: Profile,
     /// The file; without it the export goes to standard output
     #[arg(long, short, value_name = "FILE")]
@@ -359,7 +356,6 @@ pub enum RunsCommand {
         #[arg(long)]
         dry_run: bool,
     },
-    #[cfg(any())]
     /// Check run folders: files, schemas, counts
     Validate {
         /// The runs [default: every run]
@@ -425,7 +421,7 @@ pub enum LedgerCommand {
         /// Who found it
         #[arg(long, value_name = "MODEL")]
         agent: Option<String>,
-        /// Directory of the ledgers [default: the runs directory]
+        /// Directory of the ledgers [default: the root of the workspace]
         #[arg(long, value_name = "DIR")]
         dir: Option<PathBuf>,
     },
@@ -436,7 +432,7 @@ pub enum LedgerCommand {
         /// Which ledger it is, where its name does not tell
         #[arg(long = "file", value_parser = ledger_name())]
         ledger: Option<Ledger>,
-        /// Directory of the ledgers [default: the runs directory]
+        /// Directory of the ledgers [default: the root of the workspace]
         #[arg(long, value_name = "DIR")]
         dir: Option<PathBuf>,
     },
@@ -533,6 +529,14 @@ fn word<T: Word>() -> impl TypedValueParser<Value = T> {
     });
     PossibleValuesParser::new(values).try_map(|text: String| {
         text.replace('-', "_").parse::<T>().map_err(|_| format!("`{text}` is none of the words"))
+    })
+}
+
+/// The words in which findings are written.
+fn profile() -> impl TypedValueParser<Value = Profile> {
+    PossibleValuesParser::new(["upstream", "extended"]).map(|text: String| match text.as_str() {
+        "extended" => Profile::Extended,
+        _ => Profile::Upstream,
     })
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::finding::{DocumentError, KnownError, KnownFileError, StoreError};
+use crate::finding::{DocumentError, KnownError, KnownFileError, LedgerError, StoreError};
 use crate::run::FoldError;
 
 /// The answer is no: a check found something, or what was asked for with `--exit-code` exists.
@@ -61,6 +61,9 @@ pub enum CliError {
     /// A run folder.
     #[error(transparent)]
     Fold(#[from] FoldError),
+    /// A ledger.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
     /// A findings document.
     #[error("{}: {source}", path.display())]
     Document {
@@ -100,12 +103,14 @@ impl CliError {
     pub fn code(&self) -> u8 {
         match self {
             CliError::Usage(_) | CliError::Settings(_) => USAGE,
+            CliError::Ledger(LedgerError::NoTitle | LedgerError::NoAgent) => USAGE,
             CliError::NotFound { .. } | CliError::Store(StoreError::NoFolder(_)) => NOT_FOUND,
             CliError::Ambiguous { .. } | CliError::Refused(_) | CliError::Exists(_) => REFUSED,
             CliError::Change(KnownFileError::Lifecycle(_) | KnownFileError::Changed(_)) => REFUSED,
             CliError::Store(_)
             | CliError::Known(_)
             | CliError::Change(_)
+            | CliError::Ledger(_)
             | CliError::Fold(_)
             | CliError::Document { .. }
             | CliError::Export(_)

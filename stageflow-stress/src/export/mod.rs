@@ -19,7 +19,8 @@ use std::path::{Path, PathBuf};
 
 use crate::run::state::RunState;
 
-pub use item::{Item, Profile};
+pub use crate::finding::Profile;
+pub use item::Item;
 
 /// The formats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
