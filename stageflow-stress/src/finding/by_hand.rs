@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::document::{Document, DocumentError, DocumentFinding, with_fields};
 use super::known::{KnownError, KnownFindings};
-use super::lifecycle::{Change, LifecycleError, Subject};
+use super::lifecycle::{Change, LifecycleError, Resolution, Subject};
 use super::model::FindingStatus;
 use crate::run::{locked, write_atomically};
 
@@ -136,7 +136,7 @@ fn changed(
 }
 
 /// The resolution in the fields of the schema, of which `resolved_at` is none.
-fn resolution_of(resolution: &super::lifecycle::Resolution) -> Map<String, Value> {
+fn resolution_of(resolution: &Resolution) -> Map<String, Value> {
     let mut fields = serde_json::to_value(resolution)
         .ok()
         .and_then(|value| value.as_object().cloned())
@@ -154,14 +154,34 @@ fn as_known(document: &Document, subject: usize) -> String {
     let mut text = String::new();
     for (position, finding) in document.findings.iter().enumerate() {
         let status = if position == subject { status_of(finding) } else { FindingStatus::Confirmed };
+        // A duplicate may do what a finding that stays may, and of what it is one does not matter here.
+        let status = if status == FindingStatus::Duplicate { FindingStatus::WontFix } else { status };
         text.push_str(&format!(
-            "[[known]]\nfingerprint = \"{}\"\nstatus = \"{}\"\nwhy = \"as its document states\"\n",
+            "[[known]]\nfingerprint = \"{}\"\nstatus = \"{status}\"\nwhy = \"as its document states\"\n",
             stand_in(position),
-            // A duplicate may do what a finding that stays may, and of what it is one does not matter here.
-            if status == FindingStatus::Duplicate { FindingStatus::WontFix } else { status }
         ));
+        if position == subject {
+            text.push_str(&resolution_as_known(finding, status).unwrap_or_default());
+        }
     }
     text
+}
+
+/// The resolution that the document states, if it is one of this status.
+fn resolution_as_known(finding: &DocumentFinding, status: FindingStatus) -> Option<String> {
+    let mut stated = finding.field("resolution")?;
+    stated.as_object_mut()?.remove("resolved_at");
+    if let Some(at) = finding.field("resolved_at") {
+        stated["resolved_at"] = at;
+    }
+    let resolution: Resolution = serde_json::from_value(stated).ok()?;
+    if resolution.resolution_type.status() != status {
+        return None;
+    }
+    let fields = serde_json::to_value(&resolution).ok()?;
+    // Strings and lists of strings are written alike in JSON and TOML.
+    let lines = fields.as_object()?.iter().map(|(name, value)| format!("{name} = {value}\n"));
+    Some(format!("[known.resolution]\n{}", lines.collect::<String>()))
 }
 
 /// A status that nobody knows is open.
@@ -172,7 +192,7 @@ fn status_of(finding: &DocumentFinding) -> FindingStatus {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::finding::{Resolution, ResolutionType};
+    use crate::finding::ResolutionType;
 
     const EXAMPLE: &str = include_str!("document/example_upstream.json");
 
