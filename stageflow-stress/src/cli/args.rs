@@ -233,7 +233,7 @@ pub struct Change {
     #[command(flatten)]
     pub which: Which,
     /// Why
-    #[arg(long, alias = "details", value_name = "TEXT")]
+    #[arg(long, visible_alias = "details", value_name = "TEXT")]
     pub why: Option<String>,
     /// Who says so [default: git's user.name]
     #[arg(long, value_name = "NAME")]
@@ -331,9 +331,10 @@ pub enum RunsCommand {
     /// Compute the files of runs whose process was killed
     Recover {
         /// The runs; without any, every run without findings.json or with a test that never ended
-        runs: Vec<String>,
+        #[arg(value_name = "RUN")]
+        names: Vec<String>,
         /// Every run
-        #[arg(long, conflicts_with = "runs")]
+        #[arg(long, conflicts_with = "names")]
         all: bool,
     },
     #[cfg(any())]
@@ -359,7 +360,8 @@ pub enum RunsCommand {
     /// Check run folders: files, schemas, counts
     Validate {
         /// The runs [default: every run]
-        runs: Vec<String>,
+        #[arg(value_name = "RUN")]
+        names: Vec<String>,
         /// Doubts too are errors
         #[arg(long)]
         strict: bool,

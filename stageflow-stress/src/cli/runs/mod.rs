@@ -25,8 +25,8 @@ pub fn run(command: &RunsCommand, place: &Place) -> Result<Answer, CliError> {
         RunsCommand::List { entry, limit } => list(place, entry.as_deref(), *limit),
         RunsCommand::Show { run } => show::show(place, run.as_deref()),
         RunsCommand::Open { run, print } => open::open(place, run.as_deref(), *print),
-        RunsCommand::Validate { runs, strict } => validate(place, runs, *strict),
-        RunsCommand::Recover { runs, all } => recover::recover(place, runs, *all),
+        RunsCommand::Validate { names, strict } => validate(place, names, *strict),
+        RunsCommand::Recover { names, all } => recover::recover(place, names, *all),
     }
 }
 
@@ -144,7 +144,9 @@ pub fn folder(place: &Place, run: Option<&str>) -> Result<PathBuf, CliError> {
     if let Some((_, _, dir)) = of_entry.max_by_key(|(_, name, _)| crate::finding::run_order(name)) {
         return Ok(dir.clone());
     }
-    let names: Vec<String> = all.iter().map(|(entry, name, _)| format!("{entry}/{name}")).collect();
+    let mut names: Vec<String> = all.iter().map(|(entry, name, _)| format!("{entry}/{name}")).collect();
+    names.extend(all.iter().map(|(entry, _, _)| entry.clone()));
+    names.dedup();
     let near = pick::near(run, names.iter().map(String::as_str));
     let near = match near {
         Some(near) => vec![format!("did you mean `{near}`?")],
