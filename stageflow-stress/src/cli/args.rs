@@ -137,6 +137,20 @@ pub struct Filter {
     pub latest: bool,
 }
 
+impl Filter {
+    /// Whether it names runs at most.
+    pub fn is_run_only(&self) -> bool {
+        let texts = [&self.entry, &self.component, &self.tag, &self.text];
+        texts.iter().all(|list| list.is_empty())
+            && self.status.is_empty()
+            && self.severity.is_empty()
+            && self.kind.is_empty()
+            && self.min_severity.is_none()
+            && !self.open
+            && !self.latest
+    }
+}
+
 #[derive(Debug, Subcommand)]
 pub enum FindingsCommand {
     /// List findings, worst first
@@ -317,6 +331,9 @@ pub enum RunsCommand {
     Open {
         /// Its folder, or `ENTRY/RUN`, or the entry for its latest run [default: the latest of all]
         run: Option<String>,
+        /// The page over all runs
+        #[arg(long, conflicts_with = "run")]
+        index: bool,
         /// Print the path instead
         #[arg(long)]
         print: bool,

@@ -26,12 +26,12 @@ pub fn completions(shell: clap_complete::Shell) -> Answer {
 /// The generator for bash loses its way in a name with a hyphen: it is given one without, which then is replaced where the
 /// program is named.
 fn bash() -> Vec<u8> {
-    let name = NAME.replace('-', "");
+    let name = "stageflowtest";
     let mut script = Vec::new();
-    let mut command = Cli::command().name(name.clone()).bin_name(name.clone());
-    clap_complete::generate(clap_complete::Shell::Bash, &mut command, &name, &mut script);
+    let mut command = Cli::command().name(name).bin_name(name);
+    clap_complete::generate(clap_complete::Shell::Bash, &mut command, name, &mut script);
     let script = String::from_utf8_lossy(&script);
-    let lines = script.lines().map(|line| match line.strip_suffix(&name) {
+    let lines = script.lines().map(|line| match line.strip_suffix(name) {
         Some(start) if line.trim_start().starts_with("complete ") => format!("{start}{NAME}\n"),
         _ => format!("{line}\n"),
     });

@@ -24,7 +24,8 @@ pub fn run(command: &RunsCommand, place: &Place) -> Result<Answer, CliError> {
     match command {
         RunsCommand::List { entry, limit } => list(place, entry.as_deref(), *limit),
         RunsCommand::Show { run } => show::show(place, run.as_deref()),
-        RunsCommand::Open { run, print } => open::open(place, run.as_deref(), *print),
+        RunsCommand::Open { index: true, print, .. } => open::index(place, *print),
+        RunsCommand::Open { run, print, .. } => open::open(place, run.as_deref(), *print),
         RunsCommand::Validate { names, strict } => validate(place, names, *strict),
         RunsCommand::Recover { names, all } => recover::recover(place, names, *all),
     }
