@@ -1,5 +1,7 @@
 //! Helpers shared by the end-to-end tests: real downstream projects, built and run by the real cargo.
 
+pub mod browser;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
