@@ -50,7 +50,7 @@
 //!
 //! None is on by default.
 //!
-//! * `cli`: the command line `stageflow-test` and the exports.
+//! * `cli`: the command line `stageflow-test` and the exports. Brings `html`.
 //! * `html`: `report.html` in every run folder and `runs/index.html` over all. No dependencies of its own.
 //! * `log`: records of the crate `log` in the logs of the tests.
 //! * `worker`: targets in a child process. No dependencies of its own.
