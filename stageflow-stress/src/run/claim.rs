@@ -58,7 +58,7 @@ pub fn check_format(runs: &Path) -> io::Result<()> {
         )))
     };
     match (major.parse::<u32>(), minor.parse::<u32>()) {
-        (Ok(FORMAT), Ok(minor)) if minor <= MINOR => Ok(()),
+        (Ok(FORMAT), Ok(minor)) if (0..=MINOR).contains(&minor) => Ok(()),
         (Ok(FORMAT), Ok(_)) => {
             refuse("it reads the directory and does not write into it: use the newer version")
         }
