@@ -60,6 +60,9 @@ impl PipelineBuilder {
         if self.stages.iter().any(|(known, _, _)| known == name) {
             return Err(format!("duplicate stage {name}"));
         }
+        if stage.name() != name {
+            return Err(format!("stage {name} calls itself {}", stage.name()));
+        }
         self.stages.push((name.to_owned(), stage, after.iter().map(|name| (*name).to_owned()).collect()));
         Ok(self)
     }
@@ -78,7 +81,8 @@ impl Pipeline {
                 .stages
                 .iter()
                 .filter(|(name, _, after)| {
-                    !outputs.contains_key(name) && after.iter().all(|dependency| outputs.contains_key(dependency))
+                    !outputs.contains_key(name)
+                        && after.iter().all(|dependency| outputs.contains_key(dependency))
                 })
                 .collect();
             if ready.is_empty() {

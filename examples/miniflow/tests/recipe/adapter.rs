@@ -3,8 +3,8 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 use stageflow_stress::engine::{
-    Capabilities, Capability, Driven, Engine, EngineError, PipelineSpec, RunEnd, RunOptions, RunReport, Script,
-    StageIo, StageSpec, StageStatus,
+    Capabilities, Capability, Driven, Engine, EngineError, PipelineSpec, RunEnd, RunOptions, RunReport,
+    Script, StageIo, StageSpec, StageStatus,
 };
 
 use super::engine as stageflow;
@@ -20,7 +20,10 @@ impl stageflow::Stage for Played {
         &self.spec.name
     }
 
-    fn execute<'a>(&'a self, ctx: &'a stageflow::StageContext) -> stageflow::Boxed<'a, stageflow::StageOutput> {
+    fn execute<'a>(
+        &'a self,
+        ctx: &'a stageflow::StageContext,
+    ) -> stageflow::Boxed<'a, stageflow::StageOutput> {
         Box::pin(async move {
             let played = self.script.play(&self.spec, &Io(ctx)).await;
             let status = match (played.raised, played.status) {

@@ -13,13 +13,16 @@ fn the_adapter_of_the_recipe_runs_the_suite() {
     println!("{report}");
     assert_eq!(report.broken(), 0);
     assert!(report.passed() > 20 && report.not_applicable() > 80, "{report}");
-    // Waves are no schedule: a stage waits for stages that it does not depend on. The suite need not mind.
+    // The stand-in runs stages in waves, and a wave waits for its slowest: a chain beside an endless stage never goes on.
     let found: Vec<&str> = report.findings().map(|(case, _)| case.name).collect();
-    assert_eq!(found, Vec::<&str>::new());
+    assert_eq!(found, ["an_abandoned_run_stops_at_every_point"]);
 }
 
 #[test]
 fn the_recipe_in_the_documentation_is_this_one() {
-    let document = include_str!("../../docs/conformance.md");
-    assert!(document.contains(include_str!("recipe/adapter.rs").trim()), "copy `recipe/adapter.rs` into the document");
+    let document = include_str!("../../../docs/conformance.md");
+    assert!(
+        document.contains(include_str!("recipe/adapter.rs").trim()),
+        "copy `recipe/adapter.rs` into the document"
+    );
 }
