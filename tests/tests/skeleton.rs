@@ -46,7 +46,7 @@ async fn uses_a_port(probe: &Probe) -> Outcome {
 
 #[silent_failure_probe("WORK-003")]
 fn audits(probe: &Probe) -> Outcome {
-    probe.audit("ledger", &Ledger { balance: 3 })?;
+    probe.audit("ledger", &Ledger { balance: 3 });
     Ok(())
 }
 
@@ -73,7 +73,6 @@ stageflow_stress::conformance!(Mine);
     );
     let ran = project.test(&[], &[]);
     for refusal in [
-        "the audit of `ledger` is not available",
         "the conformance suite for `mine 1.0` is not available",
         "high: the probe is unproven",
         "0 passed; 4 failed",

@@ -11,6 +11,7 @@ mod hang;
 mod isolate;
 mod leftovers;
 mod observe;
+mod probe;
 mod repeat;
 mod session;
 mod setup;
