@@ -55,18 +55,3 @@ pub use swarm::Sites;
 #[cfg(feature = "tower")]
 pub use tower::{FaultLayer, FaultService};
 pub(crate) use wait::sleep;
-
-/// Something that this version does not have yet. It refuses so that no test is green for want of it.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{what} is not available in stageflow-stress {version}: it is refused, not skipped, so that no test passes without it", version = env!("CARGO_PKG_VERSION"))]
-#[non_exhaustive]
-pub struct NotAvailable {
-    /// What was asked for.
-    pub what: String,
-}
-
-impl NotAvailable {
-    pub(crate) fn new(what: impl Into<String>) -> Self {
-        NotAvailable { what: what.into() }
-    }
-}

@@ -1,16 +1,20 @@
 //! From journals to [`RunState`]: pure reading, the same result whoever does it and however often.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::io;
 use std::path::Path;
 
 use super::catalogue::{self, PlaceState};
 use super::claim::read_info;
+use super::shards::Shards;
 use super::state::{RunState, Sighting, StoredFinding, TestState, Timed};
 use crate::finding::alike::Words;
-use crate::finding::{Counted, Finding, FindingType, fingerprint};
-use crate::journal::record::{Envelope, FindingRecord, Loss, ProcessInfo, Record, TestStatus};
+use crate::finding::time::nanos;
+use crate::finding::{Counted, Finding, FindingType, Foreign, fingerprint};
+use crate::journal::record::{
+    Envelope, FindingRecord, ImportedRecord, Loss, ProcessInfo, Record, TestStatus,
+};
 use crate::journal::{self, JournalRead};
 use crate::{Severity, sys};
 
@@ -28,6 +32,9 @@ pub fn read_state(dir: &Path) -> io::Result<RunState> {
             dir.display()
         ))
     })?;
+    if super::retention::Taken::of(dir).is_archived() {
+        return Err(io::Error::other("it is archived; restore it first"));
+    }
     let mut journals = Vec::new();
     for item in fs::read_dir(dir.join(".stageflow/journal"))? {
         let path = item?.path();
@@ -40,7 +47,9 @@ pub fn read_state(dir: &Path) -> io::Result<RunState> {
         start(left).cmp(&start(right)).then_with(|| left_path.cmp(right_path))
     });
 
+    let shards = Shards::read(dir)?;
     let mut fold = Fold {
+        shards,
         state: RunState {
             last_at: info.started_at.clone(),
             info,
@@ -55,9 +64,12 @@ pub fn read_state(dir: &Path) -> io::Result<RunState> {
         },
         findings: BTreeMap::new(),
         losses: BTreeMap::new(),
+        boots: BTreeMap::new(),
+        of_tests: HashSet::new(),
     };
-    for (_, read) in journals {
-        fold.journal(read);
+    for (path, read) in journals {
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        fold.journal(&name, read);
     }
     // The runs directory holds the entries' folders, which hold the runs.
     fold.state.catalogue = dir
@@ -68,18 +80,24 @@ pub fn read_state(dir: &Path) -> io::Result<RunState> {
 }
 
 struct Fold {
+    shards: Shards,
     state: RunState,
     findings: BTreeMap<String, StoredFinding>,
     losses: BTreeMap<(String, String), u64>,
+    /// Which tests have which findings; a test can have very many.
+    of_tests: HashSet<(usize, String)>,
+    /// When each boot was, as the wall clock of the first of its processes had it, in milliseconds.
+    boots: BTreeMap<String, i128>,
 }
 
 impl Fold {
-    fn journal(&mut self, read: JournalRead) {
+    fn journal(&mut self, name: &str, read: JournalRead) {
         self.state.unreadable_lines += read.unreadable;
         if read.missing > 0 {
             self.lose("record", read.missing, "numbered in a journal and not there");
         }
         let mut process: Option<ProcessInfo> = None;
+        let mut opened_at: Option<String> = None;
         // The position in `state.tests` of each test of this journal.
         let mut tests = BTreeMap::new();
         for envelope in read.records {
@@ -87,19 +105,25 @@ impl Fold {
                 self.state.last_at.clone_from(&envelope.ts);
             }
             match envelope.r {
-                Record::Open(opened) => process = Some(*opened),
-                Record::TestStart(start) => {
+                Record::Open(opened) => {
+                    process = Some(*opened);
+                    opened_at = Some(envelope.ts);
+                }
+                Record::TestStart(mut start) => {
+                    start.log = self.shards.place(name, &start.log);
                     tests.insert(start.number, self.state.tests.len());
                     self.state.tests.push(TestState::new(*start, envelope.ts));
                 }
                 Record::Loss(loss) => self.lose(&loss.what, loss.count, &loss.why),
+                Record::Imported(imported) => self.imported(&imported, envelope.ts),
                 _ => match envelope.test.and_then(|number| tests.get(&number)) {
-                    Some(&position) => self.test_record(position, envelope),
+                    Some(&position) => self.test_record(position, self.relocated(name, envelope)),
                     None => self.lose("record", 1, "belongs to a test whose start is not in the journal"),
                 },
             }
         }
         if let Some(process) = process {
+            self.clock(&process, opened_at.as_deref());
             let alive = process.host == sys::host_name()
                 && sys::is_alive(process.pid, process.start_ticks, &process.boot);
             for position in tests.into_values() {
@@ -109,6 +133,39 @@ impl Fold {
             }
             self.state.processes.push(process);
         }
+    }
+
+    /// Compares the wall clocks of the processes of one boot with the clock that does not step.
+    fn clock(&mut self, process: &ProcessInfo, opened_at: Option<&str>) {
+        let (Some(up), Some(at)) = (process.up, opened_at.and_then(nanos)) else { return };
+        if process.boot.is_empty() {
+            return;
+        }
+        let booted = at / 1_000_000 - i128::from(up);
+        let first = *self.boots.entry(process.boot.clone()).or_insert(booted);
+        if (booted - first).abs() > 1000 {
+            self.lose(
+                "clock",
+                1,
+                "the wall clock stepped between two processes; the order of their records is not certain",
+            );
+        }
+    }
+
+    /// Lets a record name the files where they lie.
+    fn relocated(&self, journal: &str, mut envelope: Envelope) -> Envelope {
+        if self.shards.0.is_empty() {
+            return envelope;
+        }
+        let place = |path: &mut String| *path = self.shards.place(journal, path);
+        match &mut envelope.r {
+            Record::Golden(golden) => golden.files.iter_mut().for_each(place),
+            Record::Finding(record) => {
+                record.finding.attachments.iter_mut().map(|file| &mut file.path).for_each(place);
+            }
+            _ => {}
+        }
+        envelope
     }
 
     fn test_record(&mut self, position: usize, envelope: Envelope) {
@@ -137,7 +194,7 @@ impl Fold {
             }
             Record::Finding(record) => {
                 let test_name = test.start.name.clone();
-                if !test.findings.contains(&record.fingerprint) {
+                if self.of_tests.insert((position, record.fingerprint.clone())) {
                     test.findings.push(record.fingerprint.clone());
                 }
                 self.finding(*record, test_name, envelope.ts);
@@ -153,7 +210,7 @@ impl Fold {
                     test.end = Some(*end);
                 }
             }
-            Record::Open(_) | Record::TestStart(_) | Record::Loss(_) => {}
+            Record::Open(_) | Record::TestStart(_) | Record::Loss(_) | Record::Imported(_) => {}
         }
     }
 
@@ -176,6 +233,25 @@ impl Fold {
         if !stored.tests.contains(&test) {
             stored.tests.push(test);
         }
+    }
+
+    /// A finding of another tool. It has no test here; everything that it says is kept.
+    fn imported(&mut self, record: &ImportedRecord, at: String) {
+        let Some(foreign) = Foreign::read(&record.json) else {
+            self.lose("imported finding", 1, "it is no JSON object");
+            return;
+        };
+        let print = fingerprint(&self.state.info.entry.id, &foreign.finding);
+        let created_at = foreign.created_at.clone().unwrap_or(at);
+        let updated_at = foreign.updated_at.clone().unwrap_or_else(|| created_at.clone());
+        self.findings.entry(print.clone()).or_insert_with(|| StoredFinding {
+            occurrences: 1,
+            updated_at,
+            known: foreign.known,
+            aliases: foreign.id.into_iter().collect(),
+            foreign: Some(foreign.fields),
+            ..StoredFinding::new(print, foreign.finding, format!("import:{}", record.source), created_at)
+        });
     }
 
     /// A test that started in a process which is gone without having recorded the test's end.
@@ -241,6 +317,7 @@ impl Fold {
         self.state.findings = self.findings.into_values().collect();
         count_executions(&mut self.state);
         suggest_duplicates(&mut self.state.findings);
+        self.shards.add_ids(&mut self.state);
         self.state.losses =
             self.losses.into_iter().map(|((what, why), count)| Loss { what, count, why }).collect();
         self.state.tests.sort_by(|left, right| {

@@ -22,26 +22,31 @@ fn folder(dir: &Path) -> std::path::PathBuf {
 
 /// A process that is gone: another boot.
 fn opened() -> Record {
+    opened_by("elsewhere", "a")
+}
+
+pub fn opened_by(host: &str, journal: &str) -> Record {
     Record::Open(Box::new(ProcessInfo {
-        journal: "a".to_owned(),
-        host: "elsewhere".to_owned(),
+        journal: journal.to_owned(),
+        host: host.to_owned(),
         pid: 1,
         start_ticks: 1,
         boot: "another".to_owned(),
+        up: None,
         sdk: "0".to_owned(),
         command: Vec::new(),
         runner: "direct".to_owned(),
     }))
 }
 
-fn started(number: u32) -> Record {
+pub fn started(number: u32) -> Record {
     let mut start: TestStart =
         crate::report::fixture_test(&format!("it::t{number}"), TestStatus::Running).start;
     start.number = number;
     Record::TestStart(Box::new(start))
 }
 
-fn check(name: &str) -> Record {
+pub fn check(name: &str) -> Record {
     Record::Check(Check {
         name: name.to_owned(),
         passed: true,
@@ -51,8 +56,12 @@ fn check(name: &str) -> Record {
     })
 }
 
-fn finding(key: &str) -> Record {
-    let finding = Finding::bug("lost").severity(Severity::High).rule("author").key(key);
+pub fn finding(key: &str) -> Record {
+    finding_of(&Finding::bug("lost").severity(Severity::High).rule("author").key(key))
+}
+
+pub fn finding_of(finding: &Finding) -> Record {
+    let finding = finding.clone();
     let record = FindingRecord {
         fingerprint: fingerprint("DAG-005", &finding),
         source: "author".to_owned(),
@@ -62,9 +71,13 @@ fn finding(key: &str) -> Record {
     Record::Finding(Box::new(record))
 }
 
-fn ended() -> Record {
+pub fn ended() -> Record {
+    ended_as(TestStatus::Failed)
+}
+
+pub fn ended_as(status: TestStatus) -> Record {
     Record::TestEnd(Box::new(TestEnd {
-        status: TestStatus::Failed,
+        status,
         reasons: Vec::new(),
         duration_ms: 1.0,
         red: Vec::new(),
@@ -131,6 +144,24 @@ fn every_prefix_of_a_journal_tells_what_is_whole_in_it() {
         let torn = u64::from(!ends.contains(&cut) && !ends.contains(&(cut + 1)));
         assert_tells(&state, &script[..whole], torn, cut);
         assert!(state.losses.is_empty(), "cut at {cut}: {:?}", state.losses);
+    }
+}
+
+#[test]
+fn a_clock_that_stepped_between_processes_is_flagged() {
+    for (step_ms, flagged) in [(0, 0), (900, 0), (5000, 1)] {
+        let directory = tempfile::tempdir().unwrap();
+        let path = folder(directory.path());
+        for (number, up) in [(1, 100_000), (2, 100_000 + step_ms)] {
+            let journal = Journal::create(&path.with_file_name(format!("h-{number}-x.jsonl"))).unwrap();
+            let Record::Open(mut process) = opened_by("h", "x") else { unreachable!() };
+            // Both were opened now, and the system had been up for different times.
+            process.up = Some(up);
+            journal.append(None, Record::Open(process));
+        }
+        let state = read_state(directory.path()).unwrap();
+        let clock: u64 = state.losses.iter().filter(|loss| loss.what == "clock").map(|loss| loss.count).sum();
+        assert_eq!(clock, flagged, "a step of {step_ms} ms");
     }
 }
 
