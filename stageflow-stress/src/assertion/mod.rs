@@ -86,12 +86,14 @@ impl Site {
         if is_first_failure && self.is_judged_at_once() {
             // At once, so that it survives the end of the process that may follow.
             test.log.write(&capture::LogEvent {
-                level: Some(Level::Warning),
-                route,
-                target: "stageflow_stress::assertion",
-                message: &format!("{}! does not hold: {}", self.kind, self.name),
                 fields: &[("file".into(), self.file.into()), ("line".into(), self.line.to_string().into())],
-                spans: "",
+                callsite: Some((self.file, self.line)),
+                ..capture::LogEvent::new(
+                    Some(Level::Warning),
+                    route,
+                    "stageflow_stress::assertion",
+                    &format!("{}! does not hold: {}", self.kind, self.name),
+                )
             });
         }
     }

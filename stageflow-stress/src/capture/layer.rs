@@ -137,8 +137,10 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for StageflowLayer {
         }
         let mut spans = Vec::new();
         let mut owner = None;
+        let mut ids = Vec::new();
         if let Some(scope) = context.event_scope(event) {
             for span in scope {
+                ids.push(span.id().into_u64());
                 let extensions = span.extensions();
                 if owner.is_none() {
                     owner = extensions.get::<SpanTest>().map(|test| test.0.clone());
@@ -163,6 +165,8 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for StageflowLayer {
             message: &fields.message,
             fields: &pairs,
             spans: &spans.join("/"),
+            span_ids: (ids.first().copied().unwrap_or(0), ids.get(1).copied().unwrap_or(0)),
+            callsite: metadata.file().map(|file| (file, metadata.line().unwrap_or_default())),
         };
         match owner.map(|test| (test, Route::Span)).or_else(current) {
             Some((test, route)) => test.log.write(&LogEvent { route, ..log_event }),

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread;
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use crate::journal::record::LogSummary;
 use crate::log::format::{Header, Level, LogRecord, Route, micros_of, parse, write_header, write_record};
@@ -29,6 +29,17 @@ pub struct LogEvent<'a> {
     pub fields: &'a [(Cow<'a, str>, Cow<'a, str>)],
     /// Path of the spans, outermost first.
     pub spans: &'a str,
+    /// Numbers of the innermost span and of the one around it; 0 for none.
+    pub span_ids: (u64, u64),
+    /// Source file and line, where they are known.
+    pub callsite: Option<(&'a str, u32)>,
+}
+
+impl<'a> LogEvent<'a> {
+    /// An event of the library itself: outside every span, without fields.
+    pub const fn new(level: Option<Level>, route: Route, target: &'a str, message: &'a str) -> Self {
+        LogEvent { level, route, target, message, fields: &[], spans: "", span_ids: (0, 0), callsite: None }
+    }
 }
 
 /// An open log file.
@@ -133,6 +144,12 @@ impl LogFile {
     }
 }
 
+/// Nanoseconds since the process began to record, by the monotonic clock.
+fn nanos_now() -> u64 {
+    static ORIGIN: OnceLock<Instant> = OnceLock::new();
+    u64::try_from(ORIGIN.get_or_init(Instant::now).elapsed().as_nanos()).unwrap_or(u64::MAX)
+}
+
 fn render(out: &mut String, seq: u64, event: &LogEvent<'_>) {
     let thread = thread::current();
     write_record(
@@ -140,11 +157,17 @@ fn render(out: &mut String, seq: u64, event: &LogEvent<'_>) {
         &LogRecord {
             seq,
             micros: micros_of(SystemTime::now()),
+            nanos: Some(nanos_now()),
             level: event.level,
             route: event.route,
             thread: thread.name().unwrap_or_default().into(),
             span: event.spans.into(),
+            span_id: event.span_ids.0,
+            parent_id: event.span_ids.1,
             target: event.target.into(),
+            callsite: event
+                .callsite
+                .map_or(Cow::Borrowed(""), |(file, line)| format!("{file}:{line}").into()),
             message: event.message.into(),
             fields: event.fields.to_vec(),
         },

@@ -91,12 +91,14 @@ fn catch(info: &PanicHookInfo<'_>) {
     let name = thread.name().unwrap_or("unnamed").to_owned();
     // At once, so that it survives the abort that may follow.
     test.log.write(&LogEvent {
-        level: Some(Level::Critical),
-        route,
-        target: "panic",
-        message: &format!("thread '{name}' panicked: {message}"),
         fields: &[("file".into(), file.as_str().into()), ("line".into(), line.to_string().into())],
-        spans: "",
+        callsite: Some((&file, line)),
+        ..LogEvent::new(
+            Some(Level::Critical),
+            route,
+            "panic",
+            &format!("thread '{name}' panicked: {message}"),
+        )
     });
     let mut panics = test.panics.lock().unwrap_or_else(PoisonError::into_inner);
     let backtrace = (panics.len() < BACKTRACES).then(Backtrace::force_capture);

@@ -31,13 +31,14 @@ impl ChildOutput for Handle {
             fields.push(("stream".into(), record.stream.as_str().into()));
         }
         self.inner.active.log.write(&LogEvent {
-            // Python's own names; what a child calls otherwise is kept as a raw line.
-            level: record.level.and_then(|level| level.parse::<Level>().ok()),
-            route: Route::Child,
-            target: &target,
-            message: &record.message,
             fields: &fields,
-            spans: "",
+            // Python's own names; what a child calls otherwise is kept as a raw line.
+            ..LogEvent::new(
+                record.level.and_then(|level| level.parse::<Level>().ok()),
+                Route::Child,
+                &target,
+                &record.message,
+            )
         });
     }
 }

@@ -6,10 +6,11 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::Background;
-use crate::capture::Active;
+use crate::capture::{Active, LogEvent};
 use crate::classify::Severity;
 use crate::finding::{Finding, KnownFindings, fingerprint};
 use crate::journal::record::{Check, FindingRecord, GoldenOutcome, Metric, Record, TestStart};
+use crate::log::format::{Level, Route};
 use crate::registry::TestDef;
 use crate::roadmap::Entry;
 use crate::run::{Run, shown_below};
@@ -108,14 +109,12 @@ impl Inner {
         // What is wrong with the finding itself is said within it: it must not be lost for a bad attachment.
         if let Err(problem) = finding.check() {
             finding.repair(&problem);
-            self.active.log.write(&crate::capture::LogEvent {
-                level: Some(crate::log::format::Level::Error),
-                route: crate::log::format::Route::Thread,
-                target: "stageflow_stress",
-                message: &format!("a finding was recorded with a correction: {problem}"),
-                fields: &[],
-                spans: "",
-            });
+            self.active.log.write(&LogEvent::new(
+                Some(Level::Error),
+                Route::Thread,
+                "stageflow_stress",
+                &format!("a finding was recorded with a correction: {problem}"),
+            ));
         }
         let print = fingerprint(self.entry.id, &finding);
         let known = self.known.lookup(&print);

@@ -6,6 +6,7 @@ mod fingerprint;
 mod ids;
 mod known;
 pub(crate) mod ledger;
+mod lifecycle;
 mod mask;
 mod model;
 mod query;
@@ -14,7 +15,7 @@ mod registry;
 mod samples;
 mod store;
 mod suggest;
-mod time;
+pub(crate) mod time;
 
 pub use crate::journal::record::{KnownAs, Ledger};
 pub use check::FindingError;
@@ -22,6 +23,12 @@ pub use document::{Document, DocumentError, DocumentFinding, DocumentMetadata, W
 pub use fingerprint::{fingerprint, is_fingerprint};
 pub use ids::{AnyId, EntryId, FindingId, IdError, LedgerId};
 pub use known::{KNOWN_FILE, KnownError, KnownFinding, KnownFindings, KnownProblem, paste_block};
+#[cfg(feature = "cli")]
+pub use known::{KnownFile, KnownFileError};
+pub use lifecycle::{
+    Change, LIFECYCLE, LifecycleError, NextFinding, Resolution, ResolutionType, Step, Subject, Transition,
+    step,
+};
 pub use mask::{MASK, mask};
 pub use model::{
     Attachment, Classification, Counted, Effort, EvidenceItem, Finding, FindingStatus, FindingType,

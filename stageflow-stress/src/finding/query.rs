@@ -20,6 +20,8 @@ pub struct Query<'a> {
     tags: Vec<String>,
     texts: Vec<String>,
     latest_run: bool,
+    regressions: bool,
+    unknown: bool,
 }
 
 impl<'a> Query<'a> {
@@ -34,6 +36,8 @@ impl<'a> Query<'a> {
             tags: Vec::new(),
             texts: Vec::new(),
             latest_run: false,
+            regressions: false,
+            unknown: false,
         }
     }
 
@@ -92,6 +96,18 @@ impl<'a> Query<'a> {
         self
     }
 
+    /// Findings that came back after they were fixed.
+    pub fn regressions(mut self) -> Self {
+        self.regressions = true;
+        self
+    }
+
+    /// Findings that the committed file does not list; see [`FindingStore::with_known`](super::FindingStore::with_known).
+    pub fn unknown(mut self) -> Self {
+        self.unknown = true;
+        self
+    }
+
     /// The findings, worst first.
     pub fn iter(&self) -> impl Iterator<Item = &'a FoundFinding> {
         self.findings.iter().filter(|found| self.matches(found))
@@ -115,6 +131,8 @@ impl<'a> Query<'a> {
         };
         severity
             && (!self.latest_run || found.in_latest_run)
+            && (!self.regressions || found.regression)
+            && (!self.unknown || found.known.is_none())
             && any(&self.entries, &|wanted| found.entry == wanted)
             && (self.statuses.is_empty() || found.status.known().is_some_and(|s| self.statuses.contains(&s)))
             && (self.kinds.is_empty() || found.kind.known().is_some_and(|k| self.kinds.contains(&k)))

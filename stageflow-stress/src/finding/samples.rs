@@ -116,6 +116,7 @@ pub(crate) fn known(status: FindingStatus, duplicate_of: Option<&str>) -> Option
         status: status.to_string(),
         why: "we wait for 0.6".to_owned(),
         duplicate_of: duplicate_of.map(str::to_owned),
+        ..KnownAs::default()
     })
 }
 

@@ -4,10 +4,16 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::document::{Document, DocumentError, DocumentFinding, Word};
+use super::ids::FindingId;
+use super::known::KnownFindings;
 use super::model::{FindingStatus, FindingType};
 use super::query::Query;
 use super::registry::run_order;
 use crate::classify::Severity;
+use crate::journal::record::KnownAs;
+
+/// Tag of a finding that came back after it was fixed.
+pub(crate) const REGRESSION: &str = "regression";
 
 /// A folder of runs that cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -109,6 +115,10 @@ pub struct FoundFinding {
     pub runs: Vec<String>,
     /// Whether the latest run of the entry saw it.
     pub in_latest_run: bool,
+    /// What the committed file says of it, where [`FindingStore::with_known`] was told of that file.
+    pub known: Option<KnownAs>,
+    /// Whether it was fixed, and seen since.
+    pub regression: bool,
     /// Everything that the last run to see it wrote.
     pub latest: DocumentFinding,
 }
@@ -212,6 +222,8 @@ impl FindingStore {
                     occurrences: finding.occurrences,
                     runs: vec![run.run_id.clone()],
                     in_latest_run: latest.get(&run.entry) == Some(&run.dir),
+                    known: None,
+                    regression: finding.tags.iter().any(|tag| tag == REGRESSION),
                     latest: finding,
                 };
                 groups
@@ -226,6 +238,60 @@ impl FindingStore {
             (std::cmp::Reverse(found.severity.known()), found.entry.clone(), run_order(&found.id))
         });
         FindingStore { runs, findings, problems }
+    }
+
+    /// Takes the status of every finding from the committed file, as it is now. What a run wrote into its folder is the
+    /// status of its time.
+    ///
+    /// ```no_run
+    /// use stageflow_stress::FindingStore;
+    /// use stageflow_stress::finding::{KNOWN_FILE, KnownFindings};
+    ///
+    /// let known = KnownFindings::load(KNOWN_FILE)?;
+    /// let store = FindingStore::open("runs")?.with_known(&known);
+    /// for finding in store.query().open() {
+    ///     println!("{} {}", finding.id, finding.title);
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn with_known(mut self, known: &KnownFindings) -> Self {
+        for found in &mut self.findings {
+            let Some(fingerprint) = &found.fingerprint else { continue };
+            found.known = known.lookup(fingerprint);
+            let seen_at = found.latest.updated_at.as_ref().or(found.latest.created_at.as_ref());
+            let seen_at = seen_at.map_or("", String::as_str);
+            found.regression = found.known.as_ref().is_some_and(|known| known.is_regression(seen_at));
+            // An unknown finding is open, whatever the file said at the time of the run.
+            let status = found.known.as_ref().map_or(FindingStatus::Open, |known| known.status(seen_at));
+            found.status = Word::Known(status);
+            if let Some(id) = found.known.as_ref().and_then(|known| known.id.clone()) {
+                found.id = id;
+            }
+            found.latest.tags.retain(|tag| tag != REGRESSION);
+            if found.regression {
+                found.latest.tags.push(REGRESSION.to_owned());
+            }
+        }
+        self
+    }
+
+    /// The findings that a text means: an id, a fingerprint, or the beginning of one with at least eight digits. Another
+    /// tool's documents may give one id to several findings.
+    #[must_use]
+    pub fn find(&self, text: &str) -> Vec<&FoundFinding> {
+        let text = text.trim();
+        let id = |id: &str| id.parse::<FindingId>().map_or_else(|_| id.to_owned(), |id| id.to_string());
+        let wanted = id(text);
+        let digits = text.strip_prefix("sfp1:").unwrap_or(text);
+        let is_print = digits.len() >= 8 && digits.bytes().all(|b| b.is_ascii_hexdigit());
+        let by_print = |print: &String| {
+            is_print && print.strip_prefix("sfp1:").is_some_and(|print| print.starts_with(digits))
+        };
+        self.findings
+            .iter()
+            .filter(|found| id(&found.id) == wanted || found.fingerprint.as_ref().is_some_and(by_print))
+            .collect()
     }
 
     /// Asks for findings.

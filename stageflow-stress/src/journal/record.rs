@@ -11,7 +11,8 @@ pub use super::words::{
 };
 pub use crate::assertion::AssertionRecord;
 use crate::classify::{Category, Oracle, Pattern, PipelineKind, Severity};
-use crate::finding::Finding;
+use crate::finding::time::nanos;
+use crate::finding::{Finding, FindingStatus, Resolution, ResolutionType, Transition};
 
 /// One line of a journal, without its checksum.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -348,7 +349,7 @@ pub struct FindingRecord {
 }
 
 /// What the committed file of known findings says of a fingerprint.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct KnownAs {
     /// The id that the file gives it, if it does.
     pub id: Option<String>,
@@ -359,6 +360,43 @@ pub struct KnownAs {
     /// The finding of which it is a duplicate, as id or fingerprint.
     #[serde(default)]
     pub duplicate_of: Option<String>,
+    /// How it was resolved.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub resolution: Option<Resolution>,
+    /// How its status changed.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub history: Vec<Transition>,
+    /// Whether it, or the finding of which it is a duplicate, counts as fixed: seen again, it is a regression.
+    #[serde(default)]
+    pub regression: bool,
+    /// When that one was resolved: what was seen before is none.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub fixed_at: Option<String>,
+}
+
+impl KnownAs {
+    /// Whether a finding that was last seen at a time came back after it was fixed.
+    #[must_use]
+    pub fn is_regression(&self, seen_at: &str) -> bool {
+        let by_design =
+            self.resolution.as_ref().is_some_and(|how| how.resolution_type == ResolutionType::ByDesign);
+        let fixed = self.regression || (self.status == FindingStatus::Resolved.as_str() && !by_design);
+        let before = |fixed_at: &String| match (nanos(seen_at), nanos(fixed_at)) {
+            (Some(seen), Some(fixed)) => seen <= fixed,
+            _ => false,
+        };
+        fixed && !self.fixed_at.as_ref().is_some_and(before)
+    }
+
+    /// The status of a finding that was last seen at a time: open if it came back.
+    #[must_use]
+    pub fn status(&self, seen_at: &str) -> FindingStatus {
+        match self.status.parse() {
+            Ok(FindingStatus::Resolved) if self.is_regression(seen_at) => FindingStatus::Open,
+            Ok(status) => status,
+            Err(_) => FindingStatus::Open,
+        }
+    }
 }
 
 /// An observer ran.

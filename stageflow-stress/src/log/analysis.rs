@@ -169,13 +169,7 @@ fn count_records(log: &ParsedLog<'_>, input: &AnalysisInput<'_>) -> LogDigest {
 /// Everything that speaks against the log being whole.
 fn loss(log: &ParsedLog<'_>, summary: &LogSummary) -> LossFacts {
     let records = log.records.len() as u64;
-    let mut numbers: Vec<u64> = log.records.iter().map(|record| record.seq).collect();
-    numbers.sort_unstable();
-    numbers.dedup();
-    // Numbers begin at 1, so what precedes the first one is missing as well.
-    let holes = numbers
-        .last()
-        .map_or(0, |last| (last + u64::from(numbers[0] == 0)).saturating_sub(numbers.len() as u64));
+    let holes = log.holes();
     let mut reasons = Vec::new();
     if let Some(why) = &summary.partial {
         reasons.push(format!("capture was partial: {why}"));

@@ -24,7 +24,7 @@ impl Log {
             span: span.to_owned().into(),
             target: target.to_owned().into(),
             message: message.to_owned().into(),
-            fields: Vec::new(),
+            ..LogRecord::new(Route::Span)
         });
         self
     }
@@ -330,7 +330,7 @@ fn a_long_log_with_a_span_for_each_record_is_counted_whole() {
             span: format!("span{n}").into(),
             target: "app".into(),
             message: format!("kind {}", (b'a' + (n % 23) as u8) as char).repeat(3).into(),
-            fields: Vec::new(),
+            ..LogRecord::new(Route::Span)
         });
     }
     let analysis = log.analyze(true, &[]);

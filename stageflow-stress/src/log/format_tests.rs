@@ -4,11 +4,15 @@ fn plain(message: &str) -> LogRecord<'_> {
     LogRecord {
         seq: 7,
         micros: 1_768_381_200_000_123,
+        nanos: Some(1_000_123_456),
         level: Some(Level::Info),
         route: Route::Span,
         thread: "worker-1".into(),
         span: "run/merge".into(),
+        span_id: 3,
+        parent_id: 1,
         target: "my_pipeline::merge".into(),
+        callsite: "src/merge.rs:17".into(),
         message: message.into(),
         fields: vec![("stage".into(), "sum".into()), ("why".into(), "two words".into())],
     }
@@ -38,8 +42,8 @@ fn a_record_is_one_readable_line() {
         &LogRecord { level: None, route: Route::Child, thread: "".into(), ..plain("a\n\nb") },
     );
     insta::assert_snapshot!(text, @r#"
-    7 2026-01-14T09:00:00.000123Z INFO     span   worker-1 run/merge my_pipeline::merge stage=sum why="two words" | merged 3 outputs
-    7 2026-01-14T09:00:00.000123Z -        child  - run/merge my_pipeline::merge stage=sum why="two words" | a
+    7 2026-01-14T09:00:00.000123Z +1.000123456 INFO     span   worker-1 run/merge #3<1 my_pipeline::merge @src/merge.rs:17 stage=sum why="two words" | merged 3 outputs
+    7 2026-01-14T09:00:00.000123Z +1.000123456 -        child  - run/merge #3<1 my_pipeline::merge @src/merge.rs:17 stage=sum why="two words" | a
       |
       | b
     "#);
@@ -94,6 +98,9 @@ fn everything_that_is_written_is_read_back() {
             route: Route::ALL[n % 4],
             thread: other.into(),
             span: (*text).into(),
+            callsite: other.into(),
+            span_id: n as u64 % 3,
+            parent_id: (n as u64 % 3) * (n as u64 % 2),
             target: TEXTS[(n * 5 + 1) % TEXTS.len()].into(),
             fields: vec![((*text).into(), other.into()), (other.into(), (*text).into())],
             ..plain(text)
@@ -126,6 +133,7 @@ fn random_text_is_read_back() {
             thread: text().into(),
             span: text().into(),
             target: text().into(),
+            callsite: text().into(),
             message: text().into(),
             fields,
             ..plain("")
@@ -186,8 +194,50 @@ fn a_header_is_found_by_its_key_and_cannot_be_left() {
     let mut text = String::new();
     write_header(&mut text, &Header::new().with("test", "a::b").with("a: b", "x\n# seed: 1"));
     let log = parse(&text);
-    assert_eq!(log.header.get(FORMAT_KEY), Some("1"));
+    assert_eq!(log.header.get(FORMAT_KEY), Some("2"));
     assert_eq!(log.header.get("test"), Some("a::b"));
     assert_eq!(log.header.get("a_ b"), Some("x\n# seed: 1"));
     assert_eq!(log.header.get("seed"), None);
+}
+
+#[test]
+fn a_file_of_the_first_version_is_read() {
+    let text = "# stageflow-stress log: 1\n# test: a::b\n\n\
+        1 2026-01-14T09:00:00.000123Z INFO     span   worker-1 run/merge my_pipeline::merge stage=sum n=3 | merged\n\
+        2 2026-01-14T09:00:00.000456Z -        child  - - python | a\n  | b\n";
+    let log = parse(text);
+    assert_eq!((log.unparsed, log.records.len(), log.holes()), (0, 2, 0));
+    let record = &log.records[0];
+    assert_eq!((record.nanos, record.span_id, &*record.callsite), (None, 0, ""));
+    assert_eq!((&*record.target, record.fields.len()), ("my_pipeline::merge", 2));
+    let mut again = String::new();
+    write_header(&mut again, &log.header);
+    log.records.iter().for_each(|record| write_record(&mut again, record));
+    assert_eq!(again, text);
+}
+
+#[test]
+fn the_loss_statement_is_no_record_and_a_later_one_replaces_it() {
+    let mut text = String::new();
+    write_record(&mut text, &plain("one"));
+    write_statement(&mut text, &Header(vec![("records".into(), "1".into()), ("why".into(), "a\nb".into())]));
+    write_record(&mut text, &LogRecord { seq: 8, ..plain("after") });
+    write_statement(&mut text, &Header(vec![("records".into(), "2".into())]));
+    let log = parse(&text);
+    assert_eq!((log.unparsed, log.records.len(), log.holes()), (0, 2, 6));
+    assert_eq!((log.statement.get("records"), log.statement.get("why")), (Some("2"), None));
+    let cut = &text[..text.find("\n#= why").unwrap() + 1];
+    assert_eq!(parse(cut).statement.get("records"), Some("1"));
+}
+
+#[test]
+fn a_span_record_is_no_event_and_keeps_its_place_in_the_numbers() {
+    let mut text = String::new();
+    for (n, event) in SpanEvent::ALL.iter().enumerate() {
+        write_span(&mut text, *event, &LogRecord { seq: n as u64 + 1, level: None, ..plain("merge") });
+    }
+    let log = parse(&text);
+    assert_eq!((log.unparsed, log.records.len(), log.holes()), (0, 0, 0), "{text}");
+    assert_eq!(log.spans.iter().map(|span| span.event).collect::<Vec<_>>(), SpanEvent::ALL);
+    assert_eq!(log.spans[0].record, LogRecord { seq: 1, level: None, ..plain("merge") });
 }

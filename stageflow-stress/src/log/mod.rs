@@ -4,9 +4,12 @@ pub mod analysis;
 mod detectors;
 pub mod digest;
 mod excerpt;
+#[allow(dead_code, reason = "the capture of spans is written next")]
 pub mod format;
 mod outputs;
 mod parse;
+#[allow(dead_code, reason = "the capture of spans is written next")]
+pub mod spans;
 mod trace;
 
 pub use analysis::{AnalysisInput, analyze};

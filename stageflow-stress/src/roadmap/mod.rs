@@ -14,12 +14,17 @@
 //! let urgent = roadmap::entries().iter().filter(|entry| entry.tier == 1 && entry.priority == Priority::P0);
 //! assert_eq!(urgent.count(), 10);
 //! ```
+//!
+//! [`Entry::guide`] says what a first test of an entry looks at: category, kind of pipeline, oracles, what is put under
+//! test, the scenario template that fits, and what to assert.
 
 mod count;
+mod guide;
 mod nearest;
 mod target;
 
 pub use count::{Counts, Group, counts};
+pub use guide::{Guide, Subject, Template, guides};
 pub use nearest::nearest;
 pub use target::{Comparison, Measurement, Target, TargetError, Unit};
 

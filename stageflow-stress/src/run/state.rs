@@ -240,21 +240,14 @@ impl TestState {
 }
 
 impl StoredFinding {
-    /// The status: what the committed file says, else open. A finding that the file calls resolved was seen again, so
-    /// it is open.
+    /// The status: what the committed file says, else open. A finding that the file calls fixed and that was seen since
+    /// is open.
     pub fn status(&self) -> FindingStatus {
-        match self.known_status() {
-            None | Some(FindingStatus::Resolved) => FindingStatus::Open,
-            Some(status) => status,
-        }
+        self.known.as_ref().map_or(FindingStatus::Open, |known| known.status(&self.updated_at))
     }
 
-    /// Whether the committed file calls it resolved, and yet it was seen.
+    /// Whether the committed file calls it fixed, and it was seen since.
     pub fn is_regression(&self) -> bool {
-        self.known_status() == Some(FindingStatus::Resolved)
-    }
-
-    fn known_status(&self) -> Option<FindingStatus> {
-        self.known.as_ref().and_then(|known| known.status.parse().ok())
+        self.known.as_ref().is_some_and(|known| known.is_regression(&self.updated_at))
     }
 }

@@ -79,14 +79,8 @@ pub fn diagnose(inner: &Inner, limit: Duration) {
     facts["futures"] = Value::from(shown);
     facts["spans"] = spans(&inner.active.spans.seen(), &mut text);
     facts["threads"] = threads(&before, &sys::threads(), started.elapsed(), inner, &mut text);
-    inner.active.log.write(&LogEvent {
-        level: Some(Level::Info),
-        route: Route::Thread,
-        target: "stageflow_stress::watchdog",
-        message: &text,
-        fields: &[],
-        spans: "",
-    });
+    let event = LogEvent::new(Some(Level::Info), Route::Thread, "stageflow_stress::watchdog", &text);
+    inner.active.log.write(&event);
     let _ = background.diagnosis.set(Diagnosis { text, facts, lost });
 }
 

@@ -318,8 +318,10 @@ pub fn decide(inner: &Inner, session: &Session, outcome: &BodyOutcome) -> Verdic
             && !accepted
             && !red.iter().any(|(_, _, fingerprint)| *fingerprint == record.fingerprint)
         {
-            let title = match record.known.as_ref().map(|known| known.status.as_str()) {
-                Some("resolved") => format!("{} (was resolved: a regression)", record.finding.title),
+            let title = match record.known.as_ref() {
+                Some(known) if known.regression => {
+                    format!("{} (was resolved: a regression)", record.finding.title)
+                }
                 _ => record.finding.title.clone(),
             };
             red.push((record.finding.severity, title, record.fingerprint.clone()));

@@ -7,12 +7,13 @@ use serde::Serialize;
 
 use crate::classify::Severity;
 use crate::finding::ledger;
+use crate::finding::lifecycle::{Resolution, ResolutionType, Transition};
 use crate::finding::model::{
     Attachment, Classification, Counted, Effort, EvidenceItem, FindingStatus, FindingType, Frequency, Impact,
     Recommendation, RiskLevel,
 };
 use crate::finding::time::is_rfc3339;
-use crate::journal::record::{Fact, Loss, TestStatus};
+use crate::journal::record::{Fact, KnownAs, Loss, TestStatus};
 use crate::run::state::{RunState, StoredFinding};
 
 /// The statuses of a run that the schema knows.
@@ -70,6 +71,8 @@ struct Written<'a> {
     created_at: &'a str,
     updated_at: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
+    resolved_at: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     component: Option<&'a str>,
     tags: Vec<&'a str>,
     reproduction: WrittenReproduction<'a>,
@@ -78,7 +81,7 @@ struct Written<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     recommendation: Option<WrittenRecommendation<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    resolution: Option<Resolution<'a>>,
+    resolution: Option<Resolution>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     related_findings: Vec<&'a str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -139,12 +142,6 @@ struct WrittenRecommendation<'a> {
     alternatives: &'a [String],
 }
 
-#[derive(Serialize)]
-struct Resolution<'a> {
-    resolution_type: &'static str,
-    resolution_details: &'a str,
-}
-
 /// What the committed file says. Its word for a regression is `resolved`, while the finding is open.
 #[derive(Serialize)]
 struct WrittenKnown<'a> {
@@ -152,6 +149,12 @@ struct WrittenKnown<'a> {
     id: Option<&'a str>,
     status: &'a str,
     why: &'a str,
+    revision: usize,
+    /// Of a regression: the schema has no place for a resolution of an open finding.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resolution: Option<&'a Resolution>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    history: &'a [Transition],
 }
 
 #[derive(Serialize)]
@@ -264,13 +267,7 @@ fn written<'a>(state: &'a RunState, stored: &'a StoredFinding, ledger_id: Option
         duplicate_of.into_iter().chain(finding.related.iter().map(String::as_str)).collect();
     once(&mut related);
 
-    let resolution_type = match status {
-        FindingStatus::WontFix => Some("wont_fix"),
-        FindingStatus::Duplicate => Some("duplicate"),
-        // A resolved finding that is in this document was seen again, so it is not resolved.
-        _ => None,
-    };
-    let why = stored.known.as_ref().map_or("", |known| known.why.as_str());
+    let resolution = stored.known.as_ref().and_then(|known| resolution(known, status));
 
     Written {
         id: &stored.id,
@@ -296,8 +293,12 @@ fn written<'a>(state: &'a RunState, stored: &'a StoredFinding, ledger_id: Option
         impact: (finding.impact != Impact::default()).then(|| impact(&finding.impact)),
         recommendation: (finding.recommendation != Recommendation::default())
             .then(|| recommendation(&finding.recommendation)),
-        resolution: resolution_type
-            .map(|resolution_type| Resolution { resolution_type, resolution_details: why }),
+        resolved_at: stored
+            .known
+            .as_ref()
+            .and_then(|known| known.resolution.as_ref()?.resolved_at.as_deref())
+            .filter(|at| resolution.is_some() && is_rfc3339(at)),
+        resolution: resolution.map(|how| Resolution { resolved_at: None, ..how }),
         related_findings: related,
         attachments: finding.attachments.iter().filter(|attachment| attachment.check().is_ok()).collect(),
         x_stageflow: FindingExtension {
@@ -318,6 +319,9 @@ fn written<'a>(state: &'a RunState, stored: &'a StoredFinding, ledger_id: Option
                 id: known.id.as_deref(),
                 status: &known.status,
                 why: &known.why,
+                revision: known.history.len(),
+                resolution: known.resolution.as_ref().filter(|_| stored.is_regression()),
+                history: &known.history,
             }),
             duplicate_of,
             ledger_id,
@@ -330,6 +334,20 @@ fn written<'a>(state: &'a RunState, stored: &'a StoredFinding, ledger_id: Option
                 .collect(),
         },
     }
+}
+
+/// How a finding was resolved. A file that was written by hand says only why.
+fn resolution(known: &KnownAs, status: FindingStatus) -> Option<Resolution> {
+    let kind = match status {
+        FindingStatus::WontFix => ResolutionType::WontFix,
+        FindingStatus::Duplicate => ResolutionType::Duplicate,
+        FindingStatus::Resolved => ResolutionType::Fixed,
+        // One that was seen again is not resolved.
+        _ => return None,
+    };
+    let mut resolution = known.resolution.clone().unwrap_or_else(|| Resolution::new(kind));
+    resolution.resolution_details.get_or_insert_with(|| known.why.clone());
+    Some(resolution)
 }
 
 /// Type and severity in the words of the schema. The exact ones are kept under `x_stageflow`, the exact type also as tag.

@@ -328,7 +328,7 @@ pub fn rich() -> RunState {
         id: None,
         status: "confirmed".to_owned(),
         why: "planned for 1.0".to_owned(),
-        duplicate_of: None,
+        ..KnownAs::default()
     });
     let entry = |ledger, value: serde_json::Value| Timed {
         at: START.to_owned(),

@@ -50,7 +50,7 @@ fn findings_decide_by_severity_and_kind() {
             id: None,
             status: "wont_fix".to_owned(),
             why: "x".to_owned(),
-            duplicate_of: None,
+            ..KnownAs::default()
         });
         assert_eq!(judged(&state).0, expected, "known {} {}", finding.severity, finding.kind);
     }

@@ -297,6 +297,7 @@ fn hostile_log_lines_leave_the_analysis_as_it_is() {
                     target: text.into(),
                     message: text.into(),
                     fields: vec![(text.into(), text.into())],
+                    ..LogRecord::new(Route::Span)
                 },
             );
         }

@@ -174,14 +174,8 @@ fn told_about(path: &Path, error: &io::Error) -> String {
 
 /// How the process ended and what it printed last, in the test's log.
 fn note_in_log(inner: &Inner, ending: &Ending, ended: &Ended) {
-    let event = LogEvent {
-        level: Some(Level::Critical),
-        route: Route::Child,
-        target: "stageflow_stress::isolate",
-        message: &format!("{} ({})", ending.title, ended.how()),
-        fields: &[],
-        spans: "",
-    };
+    let how = format!("{} ({})", ending.title, ended.how());
+    let event = LogEvent::new(Some(Level::Critical), Route::Child, "stageflow_stress::isolate", &how);
     inner.active.log.write(&event);
     for (target, text) in [("stdout", &ended.stdout), ("stderr", &ended.stderr)] {
         let message = ending::tail(text, ending::SHOWN);

@@ -1,26 +1,29 @@
 //! The committed file of known findings, `stageflow-known.toml`: the one truth about what was accepted and why.
 //!
-//! The library reads it and never writes it: a block to paste is offered, and the reason has to be written by whoever
-//! accepts the finding.
+//! A test run reads it and never writes it: a block to paste is offered, and the reason has to be written by whoever
+//! accepts the finding. Only an explicit change of a finding's status writes it (`KnownFile`, feature `cli`).
+
+mod read;
+#[cfg(feature = "cli")]
+mod write;
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use toml::Spanned;
-use toml::de::{DeTable, DeValue};
-
-use super::fingerprint::is_fingerprint;
+use self::read::{Reader, line_of};
+#[cfg(feature = "cli")]
+pub use self::write::{KnownFile, KnownFileError};
 use super::ids::FindingId;
+use super::lifecycle::{Resolution, ResolutionType, Transition};
 use super::model::FindingStatus;
-use super::suggest::nearest;
 use crate::classify::Severity;
 use crate::journal::record::KnownAs;
 
 /// Name of the file, which lies beside `stageflow.toml`.
 pub const KNOWN_FILE: &str = "stageflow-known.toml";
 
-const KEYS: [&str; 6] = ["fingerprint", "id", "title", "status", "why", "duplicate_of"];
+const KEYS: [&str; 8] =
+    ["fingerprint", "id", "title", "status", "why", "duplicate_of", "resolution", "history"];
 
 /// What is wrong with the file of known findings, where, and what to write instead.
 #[derive(Debug, thiserror::Error)]
@@ -112,6 +115,28 @@ pub enum KnownProblem {
     /// A duplicate of itself, directly or around a circle.
     #[error("`duplicate_of = \"{0}\"` leads back to this finding; name the finding that stays")]
     DuplicateOfItself(String),
+    /// A field that has to be there.
+    #[error("`{of}` has no `{key}`")]
+    Missing {
+        /// `resolution` or `history`.
+        of: &'static str,
+        /// The field.
+        key: &'static str,
+    },
+    /// A word that is none of a closed set.
+    #[error("{0}")]
+    Word(String),
+    /// A time of another form.
+    #[error("`{0}` is no time of RFC 3339; write it like \"2026-01-14T09:00:00Z\"")]
+    NoTime(String),
+    /// A resolution that belongs to another status.
+    #[error("a resolution of type `{found}` with status `{status}`; write `status = \"{}\"`", found.status())]
+    OtherResolution {
+        /// The type of the resolution.
+        found: ResolutionType,
+        /// The status.
+        status: FindingStatus,
+    },
     /// A target on something that is no duplicate.
     #[error("`duplicate_of` with status `{0}`; write `status = \"duplicate\"` or remove `duplicate_of`")]
     NotADuplicate(FindingStatus),
@@ -137,8 +162,43 @@ pub struct KnownFinding {
     pub why: String,
     /// The finding of which it is a duplicate, as id or fingerprint.
     pub duplicate_of: Option<String>,
+    /// How it was resolved, where it is and somebody said so.
+    pub resolution: Option<Resolution>,
+    /// How its status changed, oldest first.
+    pub history: Vec<Transition>,
     /// Line of its table.
     pub line: usize,
+}
+
+impl KnownFinding {
+    pub(super) fn new(fingerprint: &str) -> Self {
+        KnownFinding {
+            fingerprint: fingerprint.to_owned(),
+            id: None,
+            title: None,
+            status: FindingStatus::Open,
+            why: String::new(),
+            duplicate_of: None,
+            resolution: None,
+            history: Vec::new(),
+            line: 0,
+        }
+    }
+
+    /// How many times its status was changed through requests; for [`Change::if_revision`](super::Change::if_revision).
+    #[must_use]
+    pub fn revision(&self) -> u64 {
+        self.history.len() as u64
+    }
+
+    /// Whether it leaves a test green, if it is no duplicate: it is not resolved, or meant to be so.
+    fn stands(&self) -> bool {
+        self.status != FindingStatus::Resolved || self.is_by_design()
+    }
+
+    fn is_by_design(&self) -> bool {
+        self.resolution.as_ref().is_some_and(|how| how.resolution_type == ResolutionType::ByDesign)
+    }
 }
 
 /// What the committed file says.
@@ -193,6 +253,13 @@ impl KnownFindings {
         })
     }
 
+    /// A file that says this.
+    #[cfg(test)]
+    pub(super) fn of(findings: Vec<KnownFinding>) -> Self {
+        let by_fingerprint = findings.into_iter().map(|known| (known.fingerprint.clone(), known)).collect();
+        KnownFindings { by_fingerprint }
+    }
+
     /// What the file says of a fingerprint.
     #[must_use]
     pub fn get(&self, fingerprint: &str) -> Option<&KnownFinding> {
@@ -207,13 +274,36 @@ impl KnownFindings {
             status: known.status.to_string(),
             why: known.why.clone(),
             duplicate_of: known.duplicate_of.clone(),
+            resolution: known.resolution.clone(),
+            history: known.history.clone(),
+            regression: !self.accepts(fingerprint),
+            fixed_at: self.stays(known).resolution.as_ref().and_then(|how| how.resolved_at.clone()),
         })
     }
 
-    /// Whether a finding of this fingerprint leaves a test green: it is known, and not as resolved.
+    /// Whether a finding of this fingerprint leaves a test green: it is known, and not as fixed. One that is resolved as
+    /// meant to be so is accepted. A duplicate is accepted if the finding that stays is, or is not listed.
     #[must_use]
     pub fn accepts(&self, fingerprint: &str) -> bool {
-        self.get(fingerprint).is_some_and(|known| known.status.is_accepted())
+        self.get(fingerprint).is_some_and(|known| self.stays(known).stands())
+    }
+
+    /// Of a duplicate, the finding that stays; of any other, itself.
+    fn stays<'a>(&'a self, mut known: &'a KnownFinding) -> &'a KnownFinding {
+        // The reader refuses circles.
+        while let Some(target) = known.duplicate_of.as_ref().and_then(|target| self.find(target)) {
+            known = target;
+        }
+        known
+    }
+
+    /// The finding of an id or a fingerprint.
+    #[must_use]
+    pub fn find(&self, id_or_fingerprint: &str) -> Option<&KnownFinding> {
+        self.get(id_or_fingerprint).or_else(|| {
+            let id = canonical(id_or_fingerprint);
+            self.iter().find(|known| known.id.as_ref().is_some_and(|known| canonical(known) == id))
+        })
     }
 
     /// The known findings, by fingerprint.
@@ -248,169 +338,10 @@ fn quote(text: &str) -> String {
     quoted
 }
 
-/// Byte offset of a problem, and the problem.
-type Found = (usize, KnownProblem);
-
-struct Reader<'a> {
-    text: &'a str,
-}
-
-impl Reader<'_> {
-    fn read(&self) -> Result<KnownFindings, Found> {
-        let root = DeTable::parse(self.text).map_err(|error| {
-            let at = error.span().map_or(0, |span| span.start);
-            (at, KnownProblem::Syntax(error.message().to_owned()))
-        })?;
-        let mut known = KnownFindings::default();
-        let mut ids: BTreeMap<String, usize> = BTreeMap::new();
-        for (key, value) in root.get_ref() {
-            if key.get_ref() != "known" {
-                return Err((key.span().start, unknown_key(key.get_ref(), &["known"])));
-            }
-            let wrong = |span: Range<usize>| {
-                let key = "known".to_owned();
-                (
-                    span.start,
-                    KnownProblem::WrongType { key, expected: "list of tables", example: "[[known]]" },
-                )
-            };
-            let DeValue::Array(tables) = value.get_ref() else { return Err(wrong(value.span())) };
-            for table in tables {
-                let DeValue::Table(fields) = table.get_ref() else { return Err(wrong(table.span())) };
-                let finding = self.finding(table.span().start, fields)?;
-                if let Some(first) = known.by_fingerprint.get(&finding.fingerprint) {
-                    let (fingerprint, first) = (finding.fingerprint, first.line);
-                    return Err((
-                        table.span().start,
-                        KnownProblem::DuplicateFingerprint { fingerprint, first },
-                    ));
-                }
-                if let Some(id) = &finding.id
-                    && let Some(first) = ids.insert(canonical(id), finding.line)
-                {
-                    let id = id.clone();
-                    return Err((table.span().start, KnownProblem::DuplicateId { id, first }));
-                }
-                known.by_fingerprint.insert(finding.fingerprint.clone(), finding);
-            }
-        }
-        self.no_circles(&known)?;
-        Ok(known)
-    }
-
-    fn finding(&self, at: usize, fields: &DeTable<'_>) -> Result<KnownFinding, Found> {
-        for key in fields.keys() {
-            if !KEYS.contains(&&**key.get_ref()) {
-                return Err((key.span().start, unknown_key(key.get_ref(), &KEYS)));
-            }
-        }
-        let (fingerprint, place) =
-            text(fields, "fingerprint")?.ok_or((at, KnownProblem::MissingFingerprint))?;
-        if !is_fingerprint(&fingerprint) {
-            return Err((place, KnownProblem::MalformedFingerprint(fingerprint)));
-        }
-        let id = match text(fields, "id")? {
-            Some((id, place)) => {
-                id.parse::<FindingId>().map_err(|error| (place, error.into()))?;
-                Some(id)
-            }
-            None => None,
-        };
-        let status = match text(fields, "status")? {
-            Some((found, place)) => found.parse().map_err(|_| (place, unknown_status(&found)))?,
-            None => FindingStatus::Open,
-        };
-        let name = id.as_ref().unwrap_or(&fingerprint);
-        let why = match text(fields, "why")? {
-            Some((why, place)) if why.trim().is_empty() => {
-                return Err((place, KnownProblem::MissingWhy(name.clone())));
-            }
-            Some((why, _)) => why,
-            None => return Err((at, KnownProblem::MissingWhy(name.clone()))),
-        };
-        let duplicate_of = match (text(fields, "duplicate_of")?, status) {
-            (Some((target, place)), FindingStatus::Duplicate) => {
-                if !is_fingerprint(&target) {
-                    target.parse::<FindingId>().map_err(|error| (place, error.into()))?;
-                }
-                Some(target)
-            }
-            (None, FindingStatus::Duplicate) => return Err((at, KnownProblem::DuplicateOfNothing)),
-            (Some((_, place)), status) => return Err((place, KnownProblem::NotADuplicate(status))),
-            (None, _) => None,
-        };
-        let title = text(fields, "title")?.map(|(title, _)| title);
-        Ok(KnownFinding { fingerprint, id, title, status, why, duplicate_of, line: line_of(self.text, at) })
-    }
-
-    /// A chain of duplicates has to end at a finding that is none.
-    fn no_circles(&self, known: &KnownFindings) -> Result<(), Found> {
-        let by_id: BTreeMap<String, &KnownFinding> =
-            known.iter().filter_map(|finding| Some((canonical(finding.id.as_ref()?), finding))).collect();
-        for finding in known.iter() {
-            let mut at = finding;
-            for _ in 0..=known.by_fingerprint.len() {
-                let Some(target) = &at.duplicate_of else { break };
-                let Some(next) = known.get(target).or_else(|| by_id.get(&canonical(target)).copied()) else {
-                    break;
-                };
-                if next.fingerprint == finding.fingerprint {
-                    let target = finding.duplicate_of.clone().unwrap_or_default();
-                    return Err((
-                        offset_of(self.text, finding.line),
-                        KnownProblem::DuplicateOfItself(target),
-                    ));
-                }
-                at = next;
-            }
-        }
-        Ok(())
-    }
-}
-
 /// One spelling for ids that mean the same: `SILENT` and `SIL`.
-fn canonical(id: &str) -> String {
+pub(super) fn canonical(id: &str) -> String {
     id.parse::<FindingId>().map_or_else(|_| id.to_owned(), |id| id.to_string())
 }
 
-/// A text value with its offset.
-fn text(fields: &DeTable<'_>, key: &'static str) -> Result<Option<(String, usize)>, Found> {
-    let value: Option<&Spanned<DeValue<'_>>> = fields.get(key);
-    match value.map(|value| (value.get_ref(), value.span().start)) {
-        None => Ok(None),
-        Some((DeValue::String(text), at)) => Ok(Some((text.to_string(), at))),
-        Some((_, at)) => Err((
-            at,
-            KnownProblem::WrongType { key: key.to_owned(), expected: "text", example: "key = \"text\"" },
-        )),
-    }
-}
-
-fn unknown_key(key: &str, expected: &[&str]) -> KnownProblem {
-    KnownProblem::UnknownKey {
-        key: key.to_owned(),
-        suggestion: nearest(key, expected.iter().copied()).map(str::to_owned),
-        expected: expected.join(", "),
-    }
-}
-
-fn unknown_status(found: &str) -> KnownProblem {
-    let known: Vec<&str> = FindingStatus::ALL.iter().map(|status| status.as_str()).collect();
-    KnownProblem::UnknownStatus {
-        found: found.to_owned(),
-        suggestion: nearest(found, known.iter().copied()).map(str::to_owned),
-        expected: known.join(", "),
-    }
-}
-
-fn line_of(text: &str, at: usize) -> usize {
-    text.as_bytes()[..at.min(text.len())].iter().filter(|b| **b == b'\n').count() + 1
-}
-
-fn offset_of(text: &str, line: usize) -> usize {
-    text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum()
-}
-
 #[cfg(test)]
-#[path = "known_tests.rs"]
 mod tests;

@@ -37,6 +37,8 @@ fn all_fields_are_read() {
         status: FindingStatus::Duplicate,
         why: "because".to_owned(),
         duplicate_of: Some("DAG-005-BUG-007".to_owned()),
+        resolution: None,
+        history: Vec::new(),
         line: 3,
     };
     assert_eq!(known.iter().collect::<Vec<_>>(), [&expected]);
@@ -71,23 +73,26 @@ fn every_mistake_names_its_line_and_what_to_write() {
         (
             format!("{head}wyh = \"x\"\nwhy = \"y\"\nzzz = 1"),
             3,
-            "unknown key `wyh`; expected one of fingerprint, id, title, status, why, duplicate_of",
+            "unknown key `wyh`; expected one of fingerprint, id, title, status, why, duplicate_of, \
+             resolution, history",
         ),
         (
             format!("{head}titel = \"x\"\n"),
             3,
-            "unknown key `titel`; expected one of fingerprint, id, title, status, why, duplicate_of",
+            "unknown key `titel`; expected one of fingerprint, id, title, status, why, duplicate_of, \
+             resolution, history",
         ),
         (
             format!("{head}stauts2 = \"x\"\n"),
             3,
-            "unknown key `stauts2`; expected one of fingerprint, id, title, status, why, duplicate_of",
+            "unknown key `stauts2`; expected one of fingerprint, id, title, status, why, duplicate_of, \
+             resolution, history",
         ),
         (
             format!("{head}statuss = \"x\"\n"),
             3,
             "unknown key `statuss`; did you mean `status`; expected one of fingerprint, id, title, status, why, \
-             duplicate_of",
+             duplicate_of, resolution, history",
         ),
         ("[[knwon]]\n".to_owned(), 1, "unknown key `knwon`; expected one of known"),
         ("[[knowns]]\n".to_owned(), 1, "unknown key `knowns`; did you mean `known`; expected one of known"),
