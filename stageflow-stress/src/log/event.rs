@@ -22,6 +22,8 @@ pub(crate) enum Kind {
     Open,
     /// A span ended.
     Close,
+    /// A span was given fields.
+    Fields,
     /// A line without a header of its own, taken as a record.
     Raw,
 }
@@ -61,8 +63,10 @@ pub(crate) struct Record<'a> {
     pub extra: &'a str,
     /// Its fields within [`Log::fields`].
     pub fields: Range<u32>,
-    /// Its form, and once templates are made, its template.
-    pub template: u32,
+    /// Its form.
+    pub form: u32,
+    /// Hash of its message and the values of its fields.
+    pub content: u64,
 }
 
 /// Formats of lines.
@@ -131,6 +135,8 @@ pub(crate) struct Log<'a> {
     pub orphans: u64,
     /// Whether the last line has no end.
     pub torn: bool,
+    /// Numbers that are missing among those of the records.
+    pub holes: u64,
     /// Bytes that are no UTF-8, replaced.
     pub invalid_utf8: u64,
     /// NUL bytes.

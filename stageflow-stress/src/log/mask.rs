@@ -14,7 +14,11 @@ pub(crate) fn form(message: &str, out: &mut Vec<u8>) {
     out.clear();
     let bytes = message.as_bytes();
     let cut = bytes.len() > CONSIDERED;
-    let bytes = &bytes[..bytes.len().min(CONSIDERED)];
+    let mut end = bytes.len().min(CONSIDERED);
+    while !message.is_char_boundary(end) {
+        end -= 1;
+    }
+    let bytes = &bytes[..end];
     let mut at = 0;
     while at < bytes.len() {
         while at < bytes.len() && is_space(bytes[at]) {

@@ -32,7 +32,7 @@ impl Mutation {
         m(12, "a record that lost its run", false),
         m(12, "the id of another run", false),
         m(13, "a new kind of record", false),
-        m(14, "another path for the same input", false),
+        m(14, "another path for the same input", true),
         m(15, "work after the end of its pipeline", false),
         m(15, "a stage that ends twice", false),
         m(16, "a stage that never ends", false),

@@ -155,7 +155,8 @@ fn run(made: &mut Workload, random: &mut Random, run: usize, lane: usize, at: &m
 
 fn body(log: &mut Logger<'_>, stage: &str, noise: f64) {
     let rows = log.random.range(1, 5000);
-    log.event(Level::Debug, "app::source", 50, &format!("fetched {rows} rows in {} ms, 0 errors", log.random.range(1, 40)), &[]);
+    let ms = log.random.range(1, 40);
+    log.event(Level::Debug, "app::source", 50, &format!("fetched {rows} rows in {ms} ms, 0 errors"), &[]);
     // An optional that is empty now and then, and a hash, and an id: none of them a defect.
     let note = if log.random.chance(0.02) { "None".to_owned() } else { format!("n{}", log.random.range(1, 99)) };
     let digest = log.random.hex(40);

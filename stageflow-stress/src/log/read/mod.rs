@@ -95,10 +95,6 @@ pub(crate) fn read<'a>(source: &'a Source<'_>) -> Log<'a> {
         torn: !text.is_empty() && !text.ends_with('\n'),
         ..Log::default()
     };
-    if text.starts_with("# ") && text[2..].starts_with(FORMAT_KEY) {
-        super::own::read(text, &mut log);
-        return log;
-    }
     let headed = has_heads(text);
     let mut reader = Reader { log, headed, trace: Trace::None, extra: None };
     let mut at = 0;
@@ -109,6 +105,25 @@ pub(crate) fn read<'a>(source: &'a Source<'_>) -> Log<'a> {
     }
     reader.end_extra(text);
     reader.log
+}
+
+/// Whether the file is one of ours.
+pub(crate) fn is_own(text: &str) -> bool {
+    text.strip_prefix("# ").is_some_and(|rest| rest.starts_with(FORMAT_KEY))
+}
+
+/// What a raw line of a child process says of itself, where it has a head.
+pub(super) fn raw_head<'a>(record: &mut Record<'a>, line: &'a str, log: &mut Log<'a>) {
+    if let Some(head) = head::head(line) {
+        record.kind = Kind::Event;
+        record.level = head.level;
+        record.message = Cow::Borrowed(head.message);
+        if !head.target.is_empty() {
+            let target = format!("{}/{}", log.texts.get(record.target), head.target);
+            record.target = log.texts.add(&target);
+        }
+        message_fields(head.message, log);
+    }
 }
 
 /// Whether lines of this file have heads. Where they have none, each line is a record.

@@ -1,0 +1,25 @@
+//! What is kept of a log to compare others with it: its templates, how often each came, and what followed what.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// A log, in short.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Profile {
+    /// Operations: pipeline runs, requests, whatever has an id. 0 where nothing names any.
+    pub operations: u64,
+    /// Templates by text.
+    pub templates: BTreeMap<String, Kept>,
+    /// How often one template followed another within one operation or span, `a` → `b`, by text.
+    pub edges: Vec<(String, String, u64)>,
+}
+
+/// What is kept of a template.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Kept {
+    pub count: u64,
+    pub level: String,
+    pub line: u64,
+    pub sample: String,
+}
