@@ -27,8 +27,10 @@
 //! | findings, and how to query those of earlier runs | [`Finding`], [`FindingStore`] |
 //! | the 308 entries with their measurable targets | [`roadmap`] |
 //! | pipelines as data, and the audit of what an engine made of them | [`engine`] |
+//! | load at a planned rate, and how a system degrades | [`load`], from [`TestContext::load`] |
 //! | bounds on rates, gates, trends, comparisons | [`stats`] |
 //! | targets in another process, such as Stageflow for Python | `worker`, with the feature of that name |
+//! | pages for a browser, of one run and over all | [`report`]`::html`, with the feature `html` |
 //! | a folder whose process was killed | [`run::recover`] |
 //! | the meaning of every file and setting | `docs/` in the repository |
 //!
@@ -43,6 +45,7 @@
 //!
 //! None is on by default.
 //!
+//! * `html`: `report.html` in every run folder and `runs/index.html` over all. No dependencies of its own.
 //! * `worker`: targets in a child process. No dependencies of its own.
 //! * `stacks`: when a test hangs, the stack of every thread (Linux).
 #![warn(missing_docs)]
@@ -61,6 +64,7 @@ pub mod finding;
 mod golden;
 mod journal;
 pub mod limits;
+pub mod load;
 mod log;
 mod markdown;
 mod outcome;
@@ -68,7 +72,7 @@ mod own_main;
 pub mod prelude;
 pub mod probe;
 mod registry;
-mod report;
+pub mod report;
 pub mod roadmap;
 pub mod run;
 mod runtime;

@@ -132,7 +132,7 @@ impl TestContext {
 }
 
 impl Inner {
-    fn check(
+    pub(super) fn check(
         &self,
         name: &str,
         passed: bool,

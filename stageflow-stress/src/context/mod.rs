@@ -8,6 +8,7 @@ mod checks;
 #[cfg(feature = "worker")]
 mod child;
 mod inner;
+mod instruments;
 mod notes;
 mod suspend;
 mod work;

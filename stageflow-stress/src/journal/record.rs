@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use super::words::{
-    Aspect, DocumentationAspect, DxTimed, Fact, GoldenOutcome, HypothesisResult, Ledger, TestStatus, Topic,
+    Aspect, DocumentationAspect, DxTimed, Fact, GoldenOutcome, HypothesisResult, Instrument, Ledger,
+    TestStatus, Topic,
 };
 pub use crate::assertion::AssertionRecord;
 use crate::classify::{Category, Oracle, Pattern, PipelineKind, Severity};
@@ -49,6 +50,8 @@ pub enum Record {
     Sample(Sample),
     /// A number of operations over a time.
     Throughput(Throughput),
+    /// What an instrument measured.
+    Measured(Box<Measured>),
     /// A hypothesis with its result.
     Hypothesis(Hypothesis),
     /// A research note.
@@ -209,6 +212,16 @@ pub struct Throughput {
     pub failed: u64,
     /// Over how many nanoseconds.
     pub nanos: u64,
+}
+
+/// What an instrument measured: a load, a sampled process, a confusion matrix. It becomes an entry of the instrument's file
+/// below `results/metrics/`, whose layout is documented with the run folder.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Measured {
+    /// Which instrument.
+    pub instrument: Instrument,
+    /// The entry, without test and slug.
+    pub entry: serde_json::Map<String, Value>,
 }
 
 /// A hypothesis with its result.

@@ -17,6 +17,26 @@ words! {
 }
 
 words! {
+    /// What measured something. The word is the stem of its file below `results/metrics/`.
+    pub enum Instrument: "instrument" {
+        /// A load on an operation.
+        Load = "load",
+        /// Loads of growing rate.
+        Degradation = "degradation",
+        /// Times over sizes.
+        Scaling = "scaling",
+        /// The process, sampled over time.
+        Resources = "resource_usage",
+        /// Decisions compared with the truth.
+        Quality = "quality",
+        /// Measurements compared with targets.
+        Targets = "targets",
+        /// Histories that were checked.
+        Checkers = "checkers",
+    }
+}
+
+words! {
     /// What a note is about.
     pub enum Topic: "topic" {
         /// The industry: its rules, its work, its failures.

@@ -4,12 +4,16 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::run::state::RunState;
+use crate::journal::record::{Instrument, Measured};
+use crate::run::state::{RunState, TestState};
 
 /// The percentiles: name, tenths of a percent, and the samples from which on they say something. Below that number the
 /// percentile is the greatest sample by construction and tells nothing about the tail.
 const PERCENTILES: [(&str, u64, u64); 4] =
     [("p50", 500, 2), ("p95", 950, 20), ("p99", 990, 100), ("p99.9", 999, 1_000)];
+
+/// Points of a distribution, about.
+const POINTS: usize = 100;
 
 /// The samples of one series.
 pub struct Series<'a> {
@@ -35,6 +39,24 @@ impl Series<'_> {
 
     pub fn mean(&self) -> f64 {
         self.sorted.iter().map(|nanos| u128::from(*nanos)).sum::<u128>() as f64 / self.sorted.len() as f64
+    }
+
+    /// The distribution: share of the samples, and the sample that has this share at or below it. All samples where there
+    /// are few, else about [`POINTS`] of them, denser towards the tail; always the first and the last.
+    pub fn distribution(&self) -> Vec<(f64, u64)> {
+        let n = self.sorted.len();
+        let mut ranks: Vec<usize> = (1..=n).collect();
+        if n > POINTS {
+            let half = POINTS / 2;
+            let even = (0..=half).map(|i| 1 + (n - 1) * i / half);
+            // From the last sample down, each step a constant factor further away.
+            let tail =
+                (0..=half).map(|i| n + 1 - ((n as f64).powf(i as f64 / half as f64) as usize).clamp(1, n));
+            ranks = even.chain(tail).collect();
+            ranks.sort_unstable();
+            ranks.dedup();
+        }
+        ranks.into_iter().map(|rank| (rank as f64 / n as f64, self.sorted[rank - 1])).collect()
     }
 
     /// By nearest rank: the sample at rank ⌈p·n⌉ in ascending order. Nothing is interpolated.
@@ -98,6 +120,7 @@ pub fn latency(state: &RunState) -> Option<Value> {
                 "mean": series.mean(),
                 "max": series.max(),
                 "percentiles": percentiles,
+                "cdf": series.distribution(),
             })
         })
         .collect();
@@ -132,6 +155,30 @@ pub fn throughput(state: &RunState) -> Option<Value> {
         }
     }
     (!entries.is_empty()).then(|| json!({ "format": 1, "unit": "1/s", "series": entries }))
+}
+
+/// The files of the instruments that measured anything.
+pub fn instruments(state: &RunState) -> Vec<(String, Value)> {
+    Instrument::ALL
+        .iter()
+        .filter_map(|instrument| {
+            let of_test = |test: &TestState| {
+                let (name, slug) = (test.start.name.clone(), test.start.slug.clone());
+                let entries = test.measured.iter().filter(|measured| measured.instrument == *instrument);
+                entries.map(move |measured| with_test(&name, &slug, measured)).collect::<Vec<_>>()
+            };
+            let entries: Vec<Value> = state.tests.iter().flat_map(of_test).collect();
+            let document = json!({ "format": 1, "entries": entries });
+            (!entries.is_empty()).then(|| (format!("results/metrics/{instrument}.json"), document))
+        })
+        .collect()
+}
+
+fn with_test(name: &str, slug: &str, measured: &Measured) -> Value {
+    let mut entry = measured.entry.clone();
+    entry.insert("test".to_owned(), name.into());
+    entry.insert("slug".to_owned(), slug.into());
+    Value::Object(entry)
 }
 
 /// `values.json`: named numbers, where there are any.

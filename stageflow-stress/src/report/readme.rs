@@ -114,9 +114,18 @@ fn describe(path: &str) -> &'static str {
         "research/hypotheses.md" => "hypotheses with their results",
         "research/notes.md" => "research notes",
         "research/citations.json" => "sources",
+        "results/summary.json" => "verdict and counts, for programs",
+        "results/tests.json" => "every test with what belongs to it, for programs",
         "results/metrics/latency.json" => "timed operations, with percentiles",
         "results/metrics/throughput.json" => "operations per second",
         "results/metrics/values.json" => "measured numbers",
+        "results/metrics/load.json" => "loads: what was offered, what came back, and when",
+        "results/metrics/degradation.json" => "loads of growing rate, and where the system no longer kept up",
+        "results/metrics/scaling.json" => "times over sizes",
+        "results/metrics/resource_usage.json" => "memory, processor time, threads, files and tasks over time",
+        "results/metrics/quality.json" => "decisions compared with the truth",
+        "results/metrics/targets.json" => "measurements compared with targets",
+        "results/metrics/checkers.json" => "histories that were checked",
         _ => "",
     }
 }

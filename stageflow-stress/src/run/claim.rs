@@ -123,6 +123,14 @@ pub fn folders_of(runs: &Path, invocation: &str) -> Vec<PathBuf> {
     shared.map_or_else(Vec::new, |shared| shared.runs.into_values().map(|run| runs.join(run)).collect())
 }
 
+/// How many run folders lie below the directory, archives left out.
+#[cfg(feature = "html")]
+pub fn count_folders(runs: &Path) -> usize {
+    let names = |dir: &Path| fs::read_dir(dir).into_iter().flatten().flatten().map(|item| item.file_name());
+    let is_run = |name: &std::ffi::OsString| name.to_string_lossy().starts_with("run-");
+    names(runs).map(|entry| names(&runs.join(entry)).filter(is_run).count()).sum()
+}
+
 /// Creates the next folder of the entry for today (UTC). `create_dir` decides who gets it.
 fn next_folder(runs: &Path, entry: &str) -> io::Result<(PathBuf, String)> {
     let date = humantime::format_rfc3339_seconds(SystemTime::now()).to_string()[..10].to_owned();

@@ -112,6 +112,7 @@ impl Fold {
             Record::Metric(metric) => test.metrics.push(metric),
             Record::Sample(sample) => test.samples.push(sample),
             Record::Throughput(throughput) => test.throughputs.push(throughput),
+            Record::Measured(measured) => test.measured.push(*measured),
             Record::Hypothesis(hypothesis) => test.hypotheses.push(hypothesis),
             Record::Note(note) => test.notes.push(note),
             Record::Citation(citation) => test.citations.push(citation),

@@ -10,8 +10,8 @@ use crate::classify::{Priority, Risk};
 use crate::finding::{Finding, FindingStatus};
 use crate::journal::record::{
     AssertionRecord, Check, Citation, ContextFact, DocumentationFeedback, DxScore, DxTime, GoldenRecord,
-    Hypothesis, KnownAs, LedgerRecord, Loss, Metric, Note, ObserverRecord, PanicRecord, ProcessInfo, Sample,
-    TestEnd, TestStart, TestStatus, Throughput,
+    Hypothesis, KnownAs, LedgerRecord, Loss, Measured, Metric, Note, ObserverRecord, PanicRecord,
+    ProcessInfo, Sample, TestEnd, TestStart, TestStatus, Throughput,
 };
 
 /// The identity of a run, written once into `.stageflow/run.json` when its folder is claimed.
@@ -151,6 +151,8 @@ pub struct TestState {
     pub samples: Vec<Sample>,
     /// Its throughputs.
     pub throughputs: Vec<Throughput>,
+    /// What instruments measured.
+    pub measured: Vec<Measured>,
     /// Its hypotheses.
     pub hypotheses: Vec<Hypothesis>,
     /// Its notes.
@@ -222,6 +224,7 @@ impl TestState {
             metrics: Vec::new(),
             samples: Vec::new(),
             throughputs: Vec::new(),
+            measured: Vec::new(),
             hypotheses: Vec::new(),
             notes: Vec::new(),
             citations: Vec::new(),

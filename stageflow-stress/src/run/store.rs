@@ -117,6 +117,20 @@ impl Store {
         }
     }
 
+    /// Writes the page over all runs, unless there are so many that reading them would cost every process of a suite more
+    /// than its tests. Then the page stays as it was until somebody asks for it.
+    #[cfg(feature = "html")]
+    pub fn refresh_index(&self) {
+        const AT_MOST: usize = 500;
+        if claim::count_folders(&self.runs) > AT_MOST {
+            return;
+        }
+        let write = || crate::report::html::write_index(&self.runs).map_err(io::Error::other);
+        if let Err(error) = super::files::locked(&self.runs.join(".stageflow/index.lock"), write) {
+            say!("stageflow-stress: {error}");
+        }
+    }
+
     /// The seed of a test: the same for the same root seed and test, whatever else runs.
     pub fn test_seed(&self, package: &str, test: &str) -> u64 {
         seed_of(&["test", &self.seed.to_string(), package, test])

@@ -63,6 +63,11 @@ pub fn write_folder(dir: &Path) -> Result<RunState, FoldError> {
         for (relative, content) in files {
             write_atomically(&dir.join(relative), &content)?;
         }
+        #[cfg(feature = "html")]
+        if let Err(error) = report::html::write_run(dir) {
+            // A page that is missing says less than a run that is missing.
+            say!("stageflow-stress: {error}");
+        }
         Ok(state)
     })
     .map_err(failed)
@@ -91,6 +96,10 @@ fn others(state: &RunState, files: &[(String, Vec<u8>)]) -> Vec<OtherFile> {
             OtherFile { path: path.clone(), holds: format!("{} {noun}", list.map_or(0, Vec::len)) }
         })
         .collect();
+    if cfg!(feature = "html") {
+        others
+            .push(OtherFile { path: "report.html".to_owned(), holds: "the report for a browser".to_owned() });
+    }
     for (folder, holds) in [
         ("results/logs", "logs with their analyses"),
         ("results/golden", "goldens that did not simply match"),

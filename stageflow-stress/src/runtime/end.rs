@@ -144,6 +144,10 @@ fn fold_all() {
         }
         say!("stageflow-stress: {} {}", run.info.entry.id, run.dir.join("FINAL_REPORT.md").display());
     }
+    #[cfg(feature = "html")]
+    if !session.store.open_runs().is_empty() {
+        session.store.refresh_index();
+    }
     if !session.store.open_runs().is_empty() {
         say!(
             "stageflow-stress: seed {}; STAGEFLOW_SEED={0} gives every test the same seeds again",

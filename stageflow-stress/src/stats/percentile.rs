@@ -77,7 +77,12 @@ pub fn rank_interval(n: usize, q: f64, confidence: f64) -> Result<RankInterval, 
     }
     // How many values are below the quantile is binomial; `first` is the least count whose distribution passes the test.
     let first = |passes: &dyn Fn(f64) -> bool| {
-        (0..=n).collect::<Vec<_>>().partition_point(|&k| !passes(binomial_cdf(count(k), count(n), q)))
+        let (mut low, mut high) = (0, n + 1);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if passes(binomial_cdf(count(middle), count(n), q)) { high = middle } else { low = middle + 1 }
+        }
+        low
     };
     // The value at rank l is above the quantile with P(X <= l - 1), that at rank u below it with P(X >= u).
     let low = first(&|below| below > tail);

@@ -161,8 +161,16 @@ mod tests {
             id.0.send(unsafe { libc::syscall(libc::SYS_gettid) } as u32).unwrap();
             waits_for_the_signal_of(&wait.1);
         });
-        let frames = stack_of(id.1.recv().unwrap(), Duration::from_secs(30)).unwrap();
-        let ours = frames.iter().find(|(name, ..)| name.contains("waits_for_the_signal_of"));
+        let id = id.1.recv().unwrap();
+        let is_ours = |(name, ..): &&(String, String, u32)| name.contains("waits_for_the_signal_of");
+        // The thread may not have got there yet.
+        let mut asked = (0..20).map(|_| {
+            thread::sleep(Duration::from_millis(20));
+            stack_of(id, Duration::from_secs(30)).unwrap()
+        });
+        let frames = asked.find(|frames| frames.iter().any(|frame| is_ours(&frame)));
+        let frames = frames.expect("the thread never waited");
+        let ours = frames.iter().find(is_ours);
         let (_, file, line) = ours.unwrap_or_else(|| panic!("{frames:#?}"));
         assert!(file.ends_with("stacks.rs") && *line > 0, "{file}:{line}");
         assert!(!frames.iter().any(|(name, ..)| name.contains("on_signal")), "{frames:#?}");

@@ -85,7 +85,7 @@ impl Serialize for RawObject {
 
 /// The text with every lone surrogate escape replaced by U+FFFD, at the same length. Python writes such escapes, and no
 /// JSON parser for Rust reads them.
-pub(super) fn heal(text: &str) -> Cow<'_, str> {
+pub(crate) fn heal(text: &str) -> Cow<'_, str> {
     let bytes = text.as_bytes();
     let unit = |at: usize| -> Option<u16> {
         let digits = bytes.get(at..at + 6)?.strip_prefix(b"\\u")?;

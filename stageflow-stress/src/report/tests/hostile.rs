@@ -173,7 +173,7 @@ fn every_text_is_read_back_as_itself() {
 }
 
 /// The rich run with a text in every place where a user's text can stand.
-fn poisoned(text: &str) -> RunState {
+pub fn poisoned(text: &str) -> RunState {
     let mut state = rich();
     let set = |field: &mut String| *field = text.to_owned();
     set(&mut state.info.entry.title);

@@ -1,6 +1,6 @@
 pub(super) mod fixture;
 mod gate;
-mod hostile;
+pub(super) mod hostile;
 mod numbers;
 
 use serde_json::Value;
@@ -37,6 +37,7 @@ fn a_rich_run() {
     insta::assert_snapshot!("rich_hypotheses", file(&files, "research/hypotheses.md"));
     insta::assert_snapshot!("rich_notes", file(&files, "research/notes.md"));
     insta::assert_snapshot!("rich_latency", file(&files, "results/metrics/latency.json"));
+    insta::assert_snapshot!("rich_summary", file(&files, "results/summary.json"));
     insta::assert_snapshot!("rich_throughput", file(&files, "results/metrics/throughput.json"));
 }
 
@@ -51,7 +52,9 @@ fn an_empty_run_invents_nothing() {
             "README.md",
             "config/environment.json",
             "config/run_config.json",
-            "dx_evaluation/scores.json"
+            "dx_evaluation/scores.json",
+            "results/summary.json",
+            "results/tests.json"
         ]
     );
     insta::assert_snapshot!("empty_readme", file(&files, "README.md"));
@@ -81,7 +84,7 @@ fn every_json_file_is_json_and_large_seeds_survive_javascript() {
             seen += 1;
         }
     }
-    assert_eq!(seen, 7);
+    assert_eq!(seen, 9);
     let config: Value = serde_json::from_str(&file(&files, "config/run_config.json")).unwrap();
     assert_eq!(config["seed"], "18446744073709551615");
 }

@@ -1,0 +1,109 @@
+//! How verdicts and findings went over time.
+
+use std::collections::BTreeMap;
+
+use super::super::chart::{self, Segment};
+use super::super::markup::Markup;
+use super::super::value::time;
+use super::collect::{All, Run, State};
+use crate::classify::Severity;
+use crate::markdown::count;
+
+/// Columns that are drawn.
+const COLUMNS: usize = 60;
+/// Days from which on a column is a day; below, it is an invocation.
+const DAYS: usize = 8;
+
+pub fn trend(m: &mut Markup, all: &All) {
+    let runs: Vec<&Run> = all.entries.iter().flat_map(|entry| &entry.runs).collect();
+    let dated: Vec<&&Run> = runs.iter().filter(|run| run.started_at.len() >= 16).collect();
+    if dated.is_empty() {
+        m.absent("Not measured: no run says when it started.");
+        return;
+    }
+    let mut days: BTreeMap<&str, Vec<&Run>> = BTreeMap::new();
+    for run in &dated {
+        days.entry(run.started_at.get(..10).unwrap_or_default()).or_default().push(run);
+    }
+    let (what, groups): (&str, Vec<(String, Vec<&Run>)>) = if days.len() >= DAYS {
+        ("day", days.into_iter().map(|(day, runs)| (day.to_owned(), runs)).collect())
+    } else {
+        let mut invocations: BTreeMap<(String, &str), Vec<&Run>> = BTreeMap::new();
+        let mut firsts: BTreeMap<&str, &str> = BTreeMap::new();
+        for run in &dated {
+            let first = firsts.entry(&run.invocation).or_insert(&run.started_at);
+            *first = (*first).min(run.started_at.as_str());
+        }
+        for run in &dated {
+            let key = if run.invocation.is_empty() {
+                run.started_at.as_str()
+            } else {
+                firsts[run.invocation.as_str()]
+            };
+            invocations.entry((key.to_owned(), &run.invocation)).or_default().push(run);
+        }
+        let label = |start: &str| time(start).get(5..16).unwrap_or_default().to_owned();
+        ("invocation", invocations.into_iter().map(|((start, _), runs)| (label(&start), runs)).collect())
+    };
+    if groups.len() < 2 {
+        m.absent(&format!("Not measured: there is one {what} so far, and a trend needs two."));
+        return;
+    }
+    let hidden = groups.len().saturating_sub(COLUMNS);
+    let shown = &groups[hidden..];
+    let plural = if what == "day" { "days" } else { "invocations" };
+    let mut words = format!(
+        "{} over {}",
+        count(shown.iter().map(|(_, runs)| runs.len()).sum::<usize>(), "run", "runs"),
+        count(shown.len(), what, plural)
+    );
+    if hidden > 0 {
+        words += &format!("; {} older not drawn", count(hidden, what, plural));
+    }
+    if dated.len() < runs.len() {
+        words += &format!(
+            "; {} without a time of start not drawn",
+            count(runs.len() - dated.len(), "run", "runs")
+        );
+    }
+    let columns: Vec<(String, Vec<Segment>)> = shown
+        .iter()
+        .map(|(name, runs)| {
+            let segments = State::ALL.iter().rev().map(|state| {
+                let n = runs.iter().filter(|run| run.state == *state).count();
+                Segment {
+                    class: format!("bar {}", state.class()),
+                    value: n as f64,
+                    tip: format!("{name}: {n} {}", state.as_str()),
+                }
+            });
+            (name.clone(), segments.collect())
+        })
+        .collect();
+    chart::columns(m, "Verdicts of runs.", &format!("{words}."), &columns);
+    let columns: Vec<(String, Vec<Segment>)> = shown
+        .iter()
+        .map(|(name, runs)| {
+            let segments = Severity::ALL.iter().map(|severity| {
+                let n: u64 = runs.iter().map(|run| run.findings[*severity as usize]).sum();
+                Segment {
+                    class: format!("bar sev-{severity}"),
+                    value: n as f64,
+                    tip: format!("{name}: {n} {severity}"),
+                }
+            });
+            (name.clone(), segments.collect())
+        })
+        .collect();
+    let total: u64 = dated.iter().flat_map(|run| run.findings).sum();
+    if total == 0 {
+        m.absent("Findings over time: none of these runs has any.");
+        return;
+    }
+    chart::columns(
+        m,
+        "Findings of runs, by severity.",
+        &format!("Sum over the runs of each {what}; a finding that several runs saw counts in each."),
+        &columns,
+    );
+}

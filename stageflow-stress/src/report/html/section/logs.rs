@@ -1,0 +1,158 @@
+//! What the logs hold and what was concluded from them.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::super::chart::{self, Segment};
+use super::super::folder::Folder;
+use super::super::markup::Markup;
+use super::super::value::{list, natural, number, short, text, texts};
+use super::badge;
+use crate::markdown::count;
+
+/// Levels from worst to least, as the files name them.
+const LEVELS: &[&str] = &["CRITICAL", "ERROR", "WARNING", "INFO", "DEBUG", "TRACE", "none"];
+/// Logs that are drawn as bars.
+const DRAWN: usize = 30;
+
+pub fn section(m: &mut Markup, folder: &Folder) {
+    if folder.logs.is_empty() {
+        m.absent("Not recorded: no log of this run was analysed.");
+        return;
+    }
+    m.within("p", &[("class", "source")], |m| m.text("From results/logs/*_stats.json."));
+    levels(m, folder);
+    quality(m, folder);
+    detectors(m, folder);
+}
+
+fn levels(m: &mut Markup, folder: &Folder) {
+    let mut rows = Vec::new();
+    for (_, log) in folder.logs.iter().take(DRAWN) {
+        let segments: Vec<Segment> = LEVELS
+            .iter()
+            .map(|level| {
+                let n = natural(&log["levels"], level);
+                Segment {
+                    class: format!("bar level-{}", level.to_ascii_lowercase()),
+                    value: n as f64,
+                    tip: format!("{n} {level}"),
+                }
+            })
+            .collect();
+        rows.push((text(log, "test"), segments, count(natural(log, "records"), "record", "records")));
+    }
+    let all = |level: &str| folder.logs.iter().map(|(_, log)| natural(&log["levels"], level)).sum::<u64>();
+    let words: Vec<String> = LEVELS
+        .iter()
+        .filter(|level| all(level) > 0)
+        .map(|level| format!("{} {}", all(level), level.to_lowercase()))
+        .collect();
+    let more = folder.logs.len().saturating_sub(DRAWN);
+    let words = format!(
+        "{}{}.",
+        if words.is_empty() { "No records".to_owned() } else { words.join(", ") },
+        if more > 0 { format!("; {more} more logs are in the table") } else { String::new() }
+    );
+    chart::rows(m, "Records by level.", &words, &rows);
+}
+
+fn quality(m: &mut Markup, folder: &Folder) {
+    m.element("h3", &[], "Quality of the logs");
+    m.table(
+        "Logs",
+        &[
+            "Test",
+            "Records",
+            "Lines",
+            "Understood",
+            "Errors, all / not announced",
+            "Lost",
+            "What is missing",
+            "Analysis",
+        ],
+        &folder.logs,
+        |m, (_, log)| {
+            m.cell(&text(log, "test"));
+            m.number(number(log, "records"), &text(log, "records"));
+            m.number(number(log, "lines"), &text(log, "lines"));
+            let understood = number(log, "parsed_percent");
+            m.number(
+                understood,
+                &understood
+                    .map_or_else(|| "empty file".to_owned(), |percent| format!("{} %", short(percent))),
+            );
+            let errors = &log["errors"];
+            m.number(
+                number(errors, "unique"),
+                &format!("{} / {}", natural(errors, "unique"), natural(errors, "unexpected")),
+            );
+            m.number(number(&log["loss"], "lost"), &natural(&log["loss"], "lost").to_string());
+            let reasons = texts(&log["loss"], "reasons");
+            m.cell(&if reasons.is_empty() { "nothing noticed".to_owned() } else { reasons.join("; ") });
+            m.within("td", &[], |m| {
+                let path = format!("results/logs/{}_analysis.md", text(log, "slug"));
+                m.link(folder.existing(&path), "analysis");
+            });
+        },
+    );
+}
+
+/// The outcomes of a detector: word to the results, each with the test whose log it was.
+type ByOutcome<'a> = BTreeMap<String, Vec<(&'a Value, String)>>;
+
+/// One row per detector, over all logs. What could not conclude is as visible as what found something.
+fn detectors(m: &mut Markup, folder: &Folder) {
+    m.element("h3", &[], "Detectors");
+    let mut order: Vec<(String, String)> = Vec::new();
+    let mut outcomes: BTreeMap<String, ByOutcome<'_>> = BTreeMap::new();
+    for (_, log) in &folder.logs {
+        for detector in list(log, "detectors") {
+            let id = text(detector, "id");
+            if !outcomes.contains_key(&id) {
+                order.push((id.clone(), text(detector, "name")));
+            }
+            outcomes
+                .entry(id)
+                .or_default()
+                .entry(text(detector, "outcome"))
+                .or_default()
+                .push((detector, text(log, "test")));
+        }
+    }
+    if order.is_empty() {
+        m.absent("Not recorded.");
+        return;
+    }
+    const WORDS: [&str; 5] = ["finding", "inconclusive", "clean", "not applicable", "not in this version"];
+    let headings: Vec<&str> = ["Detector", "Looks at"].into_iter().chain(WORDS).chain(["Why"]).collect();
+    m.table("Outcomes of the detectors over all logs", &headings, &order, |m, (id, name)| {
+        m.cell(id);
+        m.cell(name);
+        let of = &outcomes[id];
+        for word in WORDS {
+            let n = of.get(word).map_or(0, Vec::len);
+            match n {
+                0 => m.element("td", &[("class", "n zero")], "0"),
+                n => m.within("td", &[("class", "n"), ("data-v", &n.to_string())], |m| {
+                    badge(m, "dt", &format!("{n} {word}"))
+                }),
+            }
+        }
+        let said: Vec<_> =
+            ["finding", "inconclusive"].iter().filter_map(|word| of.get(*word)).flatten().collect();
+        m.within("td", &[("class", "wide")], |m| {
+            let Some((first, test)) = said.first() else { return };
+            let line = |detector: &Value, test: &str| format!("{test}: {}", text(detector, "why"));
+            if said.len() == 1 {
+                m.text(&line(first, test));
+            } else {
+                m.within("details", &[], |m| {
+                    m.element("summary", &[], &count(said.len(), "reason", "reasons"));
+                    m.items(said.iter().take(50).map(|(detector, test)| line(detector, test)));
+                });
+            }
+        });
+    });
+}
