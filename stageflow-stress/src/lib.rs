@@ -28,6 +28,7 @@
 //! | the 308 entries with their measurable targets | [`roadmap`] |
 //! | pipelines as data, and the audit of what an engine made of them | [`engine`] |
 //! | load at a planned rate, and how a system degrades | [`load`], from [`TestContext::load`] |
+//! | logs of any kind: analysed, and compared | [`logs`] |
 //! | bounds on rates, gates, trends, comparisons | [`stats`] |
 //! | targets in another process, such as Stageflow for Python | `worker`, with the feature of that name |
 //! | pages for a browser, of one run and over all | [`report`]`::html`, with the feature `html` |
@@ -89,6 +90,7 @@ pub use capture::{StageflowLayer, layer};
 pub use classify::{Category, Oracle, Pattern, PipelineKind, Priority, Risk, Severity};
 pub use context::TestContext;
 pub use finding::{Finding, FindingStore, FindingType, Findings};
+pub use log::public as logs;
 pub use outcome::{Failure, IntoOutcome, Outcome};
 pub use probe::{Auditable, Evidence, Probe};
 #[doc = include_str!("attributes/roadmap_test.md")]

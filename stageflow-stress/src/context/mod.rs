@@ -9,6 +9,7 @@ mod checks;
 mod child;
 mod inner;
 mod instruments;
+mod logs;
 mod notes;
 mod suspend;
 mod work;

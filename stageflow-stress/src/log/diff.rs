@@ -132,7 +132,9 @@ pub(crate) fn compare(before: &Profile, after: &Profile) -> Difference {
             p: None,
             line: kept.line,
             sample: kept.sample.clone(),
-            weight: ((m as f64 + 0.5) / (n as f64 + 0.5)).ln().abs() * ((n + m) as f64).sqrt() * if is_trouble(&kept.level) { 4.0 } else { 1.0 },
+            weight: ((m as f64 + 0.5) / (n as f64 + 0.5)).ln().abs()
+                * ((n + m) as f64).sqrt()
+                * if is_trouble(&kept.level) { 4.0 } else { 1.0 },
         };
         if matches!(kind, ChangeKind::New | ChangeKind::Gone) {
             difference.changes.push(change);
@@ -234,7 +236,10 @@ mod tests {
         let before = profile(100, &[("a starts", 100), ("b <*> rows", 100), ("old way taken", 50)]);
         let after = profile(100, &[("a starts", 104), ("b <*> rows", 420), ("new way taken", 60)]);
         let difference = compare(&before, &after);
-        assert_eq!(kinds(&difference), [("new", "new way taken"), ("gone", "old way taken"), ("more", "b <*> rows")]);
+        assert_eq!(
+            kinds(&difference),
+            [("new", "new way taken"), ("more", "b <*> rows"), ("gone", "old way taken")]
+        );
         assert_eq!(difference.same, 1);
         assert_eq!(difference.new_steps, [("b <*> rows".to_owned(), "new way taken".to_owned(), 1)]);
         assert!(compare(&before, &before).changes.is_empty());
@@ -248,7 +253,8 @@ mod tests {
 
     #[test]
     fn a_value_that_varied_in_one_log_only_is_no_difference() {
-        let difference = compare(&profile(1, &[("user bob logged in", 1)]), &profile(1, &[("user <*> logged in", 5)]));
+        let difference =
+            compare(&profile(1, &[("user bob logged in", 1)]), &profile(1, &[("user <*> logged in", 5)]));
         assert_eq!(kinds(&difference), []);
         let difference = compare(&profile(1, &[("stage started", 1)]), &profile(1, &[("stage ended", 5)]));
         assert_eq!(difference.changes.len(), 2);

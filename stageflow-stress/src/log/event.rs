@@ -158,6 +158,11 @@ impl<'a> Log<'a> {
         self.fields_of(record).iter().find(|(known, _)| *known == key).map(|(_, value)| &**value)
     }
 
+    /// Whether the format gives no numbers to records.
+    pub fn seq_free(&self) -> bool {
+        self.records.iter().all(|record| record.seq == 0)
+    }
+
     /// Percentage of lines that a format explains; nothing for a file without any.
     pub fn coverage(&self) -> Option<f64> {
         let considered = self.lines - self.blank;
@@ -197,9 +202,5 @@ impl Texts {
 
     pub fn get(&self, sym: Sym) -> &str {
         &self.list[sym as usize]
-    }
-
-    pub fn len(&self) -> usize {
-        self.list.len()
     }
 }

@@ -79,7 +79,8 @@ fn token(token: &[u8], out: &mut Vec<u8>) {
         return out.extend_from_slice(token);
     }
     let core_start = token.iter().position(|b| !is_opening(*b)).unwrap_or(token.len());
-    let core_end = token.iter().rposition(|b| !is_closing(*b)).map_or(core_start, |end| (end + 1).max(core_start));
+    let core_end =
+        token.iter().rposition(|b| !is_closing(*b)).map_or(core_start, |end| (end + 1).max(core_start));
     // A bracket that the token itself opens belongs to its value.
     let inner = &token[core_start..core_end];
     let mut open = inner.iter().filter(|b| matches!(b, b'{' | b'(' | b'[')).count();
@@ -96,7 +97,10 @@ fn is_opening(b: u8) -> bool {
 }
 
 fn is_closing(b: u8) -> bool {
-    matches!(b, b')' | b']' | b'}' | b'>' | b'"' | b'\'' | b'`' | b',' | b';' | b':' | b'.' | b'!' | b'?' | b'%')
+    matches!(
+        b,
+        b')' | b']' | b'}' | b'>' | b'"' | b'\'' | b'`' | b',' | b';' | b':' | b'.' | b'!' | b'?' | b'%'
+    )
 }
 
 fn core(core: &[u8], out: &mut Vec<u8>) {
@@ -107,22 +111,23 @@ fn core(core: &[u8], out: &mut Vec<u8>) {
         return mask(out);
     }
     // `key=value`: the value varies, whatever it is. Several may be joined by commas.
-    if let Some(at) = core.iter().position(|b| *b == b'=') {
-        if at > 0 && is_name(&core[..at]) {
-            out.extend_from_slice(&core[..at]);
-            out.push(b'=');
-            let rest = &core[at + 1..];
-            if rest.is_empty() {
-                return;
+    if let Some(at) = core.iter().position(|b| *b == b'=')
+        && at > 0
+        && is_name(&core[..at])
+    {
+        out.extend_from_slice(&core[..at]);
+        out.push(b'=');
+        let rest = &core[at + 1..];
+        if rest.is_empty() {
+            return;
+        }
+        match rest.iter().position(|b| matches!(b, b',' | b';' | b'&')) {
+            Some(end) if rest[end + 1..].contains(&b'=') => {
+                mask(out);
+                out.push(rest[end]);
+                return self::token(&rest[end + 1..], out);
             }
-            match rest.iter().position(|b| matches!(b, b',' | b';' | b'&')) {
-                Some(end) if rest[end + 1..].contains(&b'=') => {
-                    mask(out);
-                    out.push(rest[end]);
-                    return self::token(&rest[end + 1..], out);
-                }
-                _ => return mask(out),
-            }
+            _ => return mask(out),
         }
     }
     if is_hex(core) {
@@ -142,7 +147,8 @@ fn mask(out: &mut Vec<u8>) {
 }
 
 fn is_name(text: &[u8]) -> bool {
-    text.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-')) && text[0].is_ascii_alphabetic()
+    text.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'))
+        && text[0].is_ascii_alphabetic()
 }
 
 fn is_path(text: &[u8]) -> bool {
@@ -171,7 +177,10 @@ fn values(text: &[u8], out: &mut Vec<u8>) {
         let run = text[at..].iter().take_while(|b| b.is_ascii_alphanumeric()).count();
         let begins = at == 0 || !text[at - 1].is_ascii_alphanumeric();
         let hex = begins && run >= 6 && is_hex_run(&text[at..at + run]);
-        if hex || text[at].is_ascii_digit() || (text[at] == b'-' && text.get(at + 1).is_some_and(u8::is_ascii_digit)) {
+        if hex
+            || text[at].is_ascii_digit()
+            || (text[at] == b'-' && text.get(at + 1).is_some_and(u8::is_ascii_digit))
+        {
             while at < text.len()
                 && (text[at].is_ascii_alphanumeric() || matches!(text[at], b'.' | b':' | b'_' | b'-' | b'+'))
             {

@@ -1,15 +1,28 @@
 //! Logs: the text of a test's log file, and what can be concluded from it.
 
 pub mod analysis;
+#[cfg(test)]
+mod corpus;
+mod detect;
 mod detectors;
+mod diff;
 pub mod digest;
+mod event;
 mod excerpt;
 #[allow(dead_code, reason = "the capture of spans is written next")]
 pub mod format;
+mod hash;
+mod mask;
 mod outputs;
+mod own;
 mod parse;
+mod profile;
+pub mod public;
+mod read;
+pub mod rules;
 #[allow(dead_code, reason = "the capture of spans is written next")]
 pub mod spans;
+mod template;
 mod trace;
 
 pub use analysis::{AnalysisInput, analyze};

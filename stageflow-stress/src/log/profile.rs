@@ -23,3 +23,18 @@ pub(crate) struct Kept {
     pub line: u64,
     pub sample: String,
 }
+
+impl Profile {
+    /// Adds another log of the same thing.
+    pub fn add(&mut self, other: Profile) {
+        self.operations += other.operations;
+        for (text, kept) in other.templates {
+            self.templates.entry(text).and_modify(|known| known.count += kept.count).or_insert(kept);
+        }
+        let mut edges: BTreeMap<(String, String), u64> = BTreeMap::new();
+        for (a, b, n) in std::mem::take(&mut self.edges).into_iter().chain(other.edges) {
+            *edges.entry((a, b)).or_default() += n;
+        }
+        self.edges = edges.into_iter().map(|((a, b), n)| (a, b, n)).collect();
+    }
+}

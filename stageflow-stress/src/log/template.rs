@@ -52,8 +52,6 @@ pub(crate) struct Template {
     pub id: u64,
     /// The callsite whose messages it holds, or 0.
     pub scope: u32,
-    /// Messages.
-    pub count: u64,
 }
 
 /// Forms that are kept apart. Beyond it, messages are told apart by their first words only.
@@ -103,7 +101,8 @@ impl Miner {
             return;
         }
         self.coarse += 1;
-        let end = self.buffer.iter().enumerate().filter(|(_, b)| **b == b' ').nth(WORDS - 1).map(|(at, _)| at);
+        let end =
+            self.buffer.iter().enumerate().filter(|(_, b)| **b == b' ').nth(WORDS - 1).map(|(at, _)| at);
         if let Some(end) = end {
             self.buffer.truncate(end);
             self.buffer.extend_from_slice(b" <*>");
@@ -124,7 +123,8 @@ impl Miner {
             let (a, b) = (&self.forms[*a as usize], &self.forms[*b as usize]);
             (a.scope, &a.text).cmp(&(b.scope, &b.text))
         });
-        let (scoped, free): (Vec<u32>, Vec<u32>) = order.iter().partition(|form| self.forms[**form as usize].scope != 0);
+        let (scoped, free): (Vec<u32>, Vec<u32>) =
+            order.iter().partition(|form| self.forms[**form as usize].scope != 0);
         let mut groups = self.by_similarity(&free, config);
         merge_words(&mut groups, config);
         groups.extend(self.by_callsite(&scoped, config));
@@ -138,12 +138,7 @@ impl Miner {
             .into_iter()
             .map(|group| {
                 let text = group.tokens.join(" ");
-                Template {
-                    id: stable(&text),
-                    scope: self.forms[group.forms[0] as usize].scope,
-                    count: group.forms.iter().map(|form| self.forms[*form as usize].count).sum(),
-                    text,
-                }
+                Template { id: stable(&text), scope: self.forms[group.forms[0] as usize].scope, text }
             })
             .collect();
         (templates, of)
@@ -153,7 +148,8 @@ impl Miner {
     /// that passes on what others say.
     fn by_callsite(&self, order: &[u32], config: Config) -> Vec<Group<'_>> {
         let mut groups: Vec<Group<'_>> = Vec::new();
-        for of_scope in order.chunk_by(|a, b| self.forms[*a as usize].scope == self.forms[*b as usize].scope) {
+        for of_scope in order.chunk_by(|a, b| self.forms[*a as usize].scope == self.forms[*b as usize].scope)
+        {
             let tokens: Vec<Vec<&str>> =
                 of_scope.iter().map(|form| self.forms[*form as usize].text.split(' ').collect()).collect();
             let shortest = tokens.iter().map(Vec::len).min().unwrap_or(0);
@@ -165,7 +161,11 @@ impl Miner {
             let tail = (0..shortest - head)
                 .take_while(|n| same(&|t| t.get(t.len() - 1 - n).map(|t| (*t).to_owned())))
                 .count();
-            let statics = tokens[0][..head].iter().chain(&tokens[0][tokens[0].len() - tail..]).filter(|t| **t != MASK).count();
+            let statics = tokens[0][..head]
+                .iter()
+                .chain(&tokens[0][tokens[0].len() - tail..])
+                .filter(|t| **t != MASK)
+                .count();
             if tokens.len() == 1 || statics > 0 {
                 let mut text = tokens[0].clone();
                 if tokens.len() > 1 {
@@ -289,5 +289,9 @@ fn is_word(token: &str) -> bool {
     let core = token.trim_matches(|c: char| c.is_ascii_punctuation());
     !core.is_empty()
         && core.bytes().all(|b| b.is_ascii_alphabetic())
-        && !core.bytes().skip(1).zip(core.bytes()).any(|(b, before)| b.is_ascii_uppercase() && before.is_ascii_lowercase())
+        && !core
+            .bytes()
+            .skip(1)
+            .zip(core.bytes())
+            .any(|(b, before)| b.is_ascii_uppercase() && before.is_ascii_lowercase())
 }

@@ -17,9 +17,9 @@ use crate::run::write_whole;
 pub fn observe(inner: &Inner, session: &Session, outcome: &BodyOutcome) {
     // Counted before the file is read: what is written in between must not look like a loss.
     let summary = inner.active.log.summary(session.partial(inner));
-    let text = std::fs::read(inner.active.log.path()).unwrap_or_default();
-    let text = String::from_utf8_lossy(&text);
-    analyse_log(inner, session, outcome, &text, &summary);
+    let bytes = std::fs::read(inner.active.log.path()).unwrap_or_default();
+    analyse_log(inner, session, outcome, &bytes, &summary);
+    let text = String::from_utf8_lossy(&bytes);
     let observers = registry::observers_of(inner.entry.id);
     if observers.is_empty() {
         return;
@@ -30,21 +30,23 @@ pub fn observe(inner: &Inner, session: &Session, outcome: &BodyOutcome) {
     }
 }
 
-fn analyse_log(inner: &Inner, session: &Session, outcome: &BodyOutcome, text: &str, summary: &LogSummary) {
+fn analyse_log(inner: &Inner, session: &Session, outcome: &BodyOutcome, log: &[u8], summary: &LogSummary) {
     let passed = verdict::decide(inner, session, outcome).red.is_empty();
     let options = &inner.def.options;
     // An announced panic is an announced error too.
     let expected: Vec<&str> = options.expect_errors.iter().copied().chain(options.expect_panic).collect();
+    let rules = inner.log_rules();
     let analysis = analyze(
-        text,
+        log,
         &AnalysisInput {
             test: &inner.start.name,
             slug: &inner.start.slug,
             log: &inner.start.log,
             reproduce: &inner.start.reproduce,
-            passed,
+            passed: Some(passed),
             summary,
             expected: &expected,
+            rules: Some(&rules),
         },
     );
     let stem = format!("results/logs/{}", inner.start.slug);

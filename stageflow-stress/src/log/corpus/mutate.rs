@@ -56,7 +56,9 @@ fn within(made: &Workload, random: &mut Random) -> usize {
     let middle: Vec<usize> = (0..made.items.len())
         .filter(|index| {
             let item = &made.items[*index];
-            item.target == "app::source" && item.stage.is_some() && item.run.is_some_and(|run| run > 3 && run + 3 < made.runs.len())
+            item.target == "app::source"
+                && item.stage.is_some()
+                && item.run.is_some_and(|run| run > 3 && run + 3 < made.runs.len())
         })
         .collect();
     *random.pick(&middle)
@@ -103,20 +105,37 @@ pub(in super::super) fn mutate(made: &mut Workload, mutation: Mutation, random: 
             made.items.insert(index + 1, like(&item, Level::Error, "app::store", "src/store.rs:88", &text));
         }
         (3, _) => {
-            let text = *random.pick(&["request to billing failed", "unhandled exception in worker", "timeout while waiting for the lock"]);
+            let text = *random.pick(&[
+                "request to billing failed",
+                "unhandled exception in worker",
+                "timeout while waiting for the lock",
+            ]);
             made.items.insert(index + 1, like(&item, Level::Info, "app::billing", "src/billing.rs:5", text));
         }
         (4, _) => {
             for n in 0..random.range(12, 40) {
-                let mut new = like(&item, Level::Warning, "app::cache", "src/cache.rs:14", &format!("cache of tenant {} is full", 40 + n % 3));
+                let mut new = like(
+                    &item,
+                    Level::Warning,
+                    "app::cache",
+                    "src/cache.rs:14",
+                    &format!("cache of tenant {} is full", 40 + n % 3),
+                );
                 new.at += n * 300_000;
                 made.items.push(new);
             }
         }
         (5, _) => {
             for n in 0..random.range(6, 12) {
-                let (level, place) = if n % 2 == 0 { (Level::Info, "src/a.rs:5") } else { (Level::Error, "src/b.rs:9") };
-                let mut new = like(&made.items[within(made, random)].clone(), level, "app::upload", place, &format!("upload of part {n} rejected"));
+                let (level, place) =
+                    if n % 2 == 0 { (Level::Info, "src/a.rs:5") } else { (Level::Error, "src/b.rs:9") };
+                let mut new = like(
+                    &made.items[within(made, random)].clone(),
+                    level,
+                    "app::upload",
+                    place,
+                    &format!("upload of part {n} rejected"),
+                );
                 new.fields.push(("part".to_owned(), n.to_string()));
                 made.items.push(new);
             }
@@ -139,19 +158,23 @@ pub(in super::super) fn mutate(made: &mut Workload, mutation: Mutation, random: 
             }
         }
         (7, _) => {
-            let (first, last) = (position(made, run, stage, "stage started"), position(made, run, stage, "stage completed"));
+            let (first, last) =
+                (position(made, run, stage, "stage started"), position(made, run, stage, "stage completed"));
             let (start, end) = (made.items[first].at, made.items[last].at);
             made.items[first].at = end;
             made.items[last].at = start;
         }
         (8, _) => {
             for n in 0..made.runs.len() as u64 * random.range(150, 250) {
-                let mut new = like(&item, Level::Info, "app::loop", "src/loop.rs:3", &format!("visited node {n}"));
+                let mut new =
+                    like(&item, Level::Info, "app::loop", "src/loop.rs:3", &format!("visited node {n}"));
                 new.at += n * 7_000;
                 made.items.push(new);
             }
         }
-        (9, "an announced record that is missing") => made.expected_logs.push("ledger closed with balance".to_owned()),
+        (9, "an announced record that is missing") => {
+            made.expected_logs.push("ledger closed with balance".to_owned())
+        }
         (9, _) => {
             let at = position(made, run, stage, "stage started") + 1;
             let gone = (at..made.items.len()).find(|index| {
@@ -163,14 +186,23 @@ pub(in super::super) fn mutate(made: &mut Workload, mutation: Mutation, random: 
             }
         }
         (10, _) => {
-            made.items.retain(|item| !(item.run == Some(run) && item.stage == Some(stage) && item.message == "stage completed"));
-            for item in made.items.iter_mut().filter(|item| item.run == Some(run) && item.stage == Some(stage)) {
+            made.items.retain(|item| {
+                !(item.run == Some(run) && item.stage == Some(stage) && item.message == "stage completed")
+            });
+            for item in
+                made.items.iter_mut().filter(|item| item.run == Some(run) && item.stage == Some(stage))
+            {
                 if item.what == What::Close {
-                    item.fields = vec![("outcome".to_owned(), "error".to_owned()), ("error".to_owned(), "upstream gone".to_owned())];
+                    item.fields = vec![
+                        ("outcome".to_owned(), "error".to_owned()),
+                        ("error".to_owned(), "upstream gone".to_owned()),
+                    ];
                 }
             }
             // No warning may stand in for the missing one.
-            made.items.retain(|item| item.run != Some(run) || !matches!(item.what, What::Log(Level::Warning | Level::Error)));
+            made.items.retain(|item| {
+                item.run != Some(run) || !matches!(item.what, What::Log(Level::Warning | Level::Error))
+            });
         }
         (11, _) => {
             let mut new = like(&item, Level::Error, "app::misc", "src/misc.rs:2", "something went wrong");
@@ -181,7 +213,9 @@ pub(in super::super) fn mutate(made: &mut Workload, mutation: Mutation, random: 
         }
         (12, "a record that lost its run") => {
             // A task that was spawned outside its span.
-            for item in made.items.iter_mut().filter(|item| item.run == Some(run) && item.stage == Some(stage)) {
+            for item in
+                made.items.iter_mut().filter(|item| item.run == Some(run) && item.stage == Some(stage))
+            {
                 if is_log(item) && item.target == "app::source" {
                     (item.run, item.stage) = (None, None);
                     item.thread = "blocking-1".to_owned();
@@ -201,7 +235,13 @@ pub(in super::super) fn mutate(made: &mut Workload, mutation: Mutation, random: 
             *made = before.clone();
             let at = within(made, random);
             for n in 0..random.range(3, 9) {
-                let mut new = like(&made.items[at].clone(), Level::Info, "app::fallback", "src/fallback.rs:6", &format!("fallback model answers query {n}"));
+                let mut new = like(
+                    &made.items[at].clone(),
+                    Level::Info,
+                    "app::fallback",
+                    "src/fallback.rs:6",
+                    &format!("fallback model answers query {n}"),
+                );
                 new.at += n * 1_000;
                 made.items.push(new);
             }
@@ -223,8 +263,20 @@ pub(in super::super) fn mutate(made: &mut Workload, mutation: Mutation, random: 
             let lane = 0;
             let name = made.runs[run].stages[stage].clone();
             let mut log = Logger { made, random, run, lane, at: &mut at, stage: Some(stage) };
-            log.event(Level::Info, "engine::stage", 20, "stage started", &[("stage", &name), ("attempt", "9")]);
-            log.event(Level::Info, "engine::stage", 21, "stage completed", &[("stage", &name), ("attempt", "9"), ("status", "ok")]);
+            log.event(
+                Level::Info,
+                "engine::stage",
+                20,
+                "stage started",
+                &[("stage", &name), ("attempt", "9")],
+            );
+            log.event(
+                Level::Info,
+                "engine::stage",
+                21,
+                "stage completed",
+                &[("stage", &name), ("attempt", "9"), ("status", "ok")],
+            );
         }
         (15, _) => {
             let last = position(made, run, stage, "stage completed");
@@ -239,12 +291,20 @@ pub(in super::super) fn mutate(made: &mut Workload, mutation: Mutation, random: 
             });
         }
         (17, _) => {
-            made.items.retain(|item| !(item.run == Some(run) && item.stage == Some(stage) && item.message == "stage completed"));
+            made.items.retain(|item| {
+                !(item.run == Some(run) && item.stage == Some(stage) && item.message == "stage completed")
+            });
         }
         (18, _) => {
             let every = random.range(1, 200) * MS;
             for n in 0..random.range(6, 15) {
-                let mut new = like(&item, Level::Error, "app::client", "src/client.rs:40", "cannot reach the ledger: connection refused");
+                let mut new = like(
+                    &item,
+                    Level::Error,
+                    "app::client",
+                    "src/client.rs:40",
+                    "cannot reach the ledger: connection refused",
+                );
                 new.fields.push(("stage".to_owned(), made.runs[run].stages[stage].clone()));
                 new.at += n * every + random.range(0, every / 20 + 1);
                 made.items.push(new);
@@ -255,7 +315,8 @@ pub(in super::super) fn mutate(made: &mut Workload, mutation: Mutation, random: 
             let texts = ["waiting for lock", "lock is held by another", "yielding"];
             let period = random.range(1, 3);
             for n in 0..period * random.range(12, 40) {
-                let mut new = like(&item, Level::Debug, "app::lock", "src/lock.rs:4", texts[(n % period) as usize]);
+                let mut new =
+                    like(&item, Level::Debug, "app::lock", "src/lock.rs:4", texts[(n % period) as usize]);
                 new.callsite = format!("src/lock.rs:{}", 4 + n % period);
                 new.fields.push(("progress".to_owned(), "17".to_owned()));
                 new.at += n * 200_000;
@@ -281,7 +342,10 @@ pub(in super::super) fn mutate(made: &mut Workload, mutation: Mutation, random: 
                 1 => format!("ghp_{}", random.hex(36)),
                 _ => format!("sk-ant-api03-{}", random.hex(40)),
             };
-            made.items.insert(index + 1, like(&item, Level::Debug, "app::auth", "src/auth.rs:12", &format!("using key {secret}")));
+            made.items.insert(
+                index + 1,
+                like(&item, Level::Debug, "app::auth", "src/auth.rs:12", &format!("using key {secret}")),
+            );
         }
         (24, _) => {
             for _ in 0..random.range(1, 4) {

@@ -5,7 +5,9 @@ use std::fmt::Write as _;
 use serde_json::{Map, Value, json};
 
 use super::workload::{Item, What, Workload};
-use crate::log::format::{Header, Level, LogRecord, Route, SpanEvent, timestamp, write_header, write_record, write_span};
+use crate::log::format::{
+    Header, Level, LogRecord, Route, SpanEvent, timestamp, write_header, write_record, write_span,
+};
 
 /// How a workload is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

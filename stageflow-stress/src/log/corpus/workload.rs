@@ -58,8 +58,22 @@ pub(in super::super) struct Run {
 }
 
 const STAGES: [&str; 16] = [
-    "load", "parse", "enrich", "route", "guard", "score", "rank", "merge", "summarize", "classify", "embed", "retrieve",
-    "plan", "act", "review", "store",
+    "load",
+    "parse",
+    "enrich",
+    "route",
+    "guard",
+    "score",
+    "rank",
+    "merge",
+    "summarize",
+    "classify",
+    "embed",
+    "retrieve",
+    "plan",
+    "act",
+    "review",
+    "store",
 ];
 
 /// A sound workload with everything in it that resembles a defect.
@@ -80,7 +94,11 @@ pub(in super::super) fn workload(random: &mut Random) -> Workload {
     let mut clocks = vec![10 * MS; parallel as usize];
     for index in 0..runs {
         let lane = index % clocks.len();
-        made.runs.push(Run { id: random.uuid(), input: random.pick(&inputs).clone(), stages: stages.clone() });
+        made.runs.push(Run {
+            id: random.uuid(),
+            input: random.pick(&inputs).clone(),
+            stages: stages.clone(),
+        });
         let mut at = clocks[lane];
         let expected = random.chance(0.06);
         run(&mut made, random, index, lane, &mut at, noise, expected);
@@ -98,7 +116,15 @@ pub(in super::super) fn workload(random: &mut Random) -> Workload {
     made
 }
 
-fn run(made: &mut Workload, random: &mut Random, run: usize, lane: usize, at: &mut u64, noise: f64, expected: bool) {
+fn run(
+    made: &mut Workload,
+    random: &mut Random,
+    run: usize,
+    lane: usize,
+    at: &mut u64,
+    noise: f64,
+    expected: bool,
+) {
     let input = made.runs[run].input.clone();
     let stages = made.runs[run].stages.clone();
     let mut log = Logger { made, random, run, lane, at, stage: None };
@@ -128,12 +154,24 @@ fn run(made: &mut Workload, random: &mut Random, run: usize, lane: usize, at: &m
             );
             *log.at += wait * MS;
             attempt += 1;
-            log.event(Level::Info, "engine::stage", 20, "stage started", &[("stage", stage), ("attempt", &attempt.to_string())]);
+            log.event(
+                Level::Info,
+                "engine::stage",
+                20,
+                "stage started",
+                &[("stage", stage), ("attempt", &attempt.to_string())],
+            );
         }
         body(&mut log, stage, noise);
         if expected && index + 1 == stages.len() {
             let code = log.random.range(100, 999);
-            log.event(Level::Error, "app::quota", 41, &format!("quota of tenant {code} exceeded"), &[("stage", stage), ("error", "quota exceeded")]);
+            log.event(
+                Level::Error,
+                "app::quota",
+                41,
+                &format!("quota of tenant {code} exceeded"),
+                &[("stage", stage), ("error", "quota exceeded")],
+            );
         }
         log.event(
             Level::Info,
@@ -158,9 +196,16 @@ fn body(log: &mut Logger<'_>, stage: &str, noise: f64) {
     let ms = log.random.range(1, 40);
     log.event(Level::Debug, "app::source", 50, &format!("fetched {rows} rows in {ms} ms, 0 errors"), &[]);
     // An optional that is empty now and then, and a hash, and an id: none of them a defect.
-    let note = if log.random.chance(0.02) { "None".to_owned() } else { format!("n{}", log.random.range(1, 99)) };
+    let note =
+        if log.random.chance(0.02) { "None".to_owned() } else { format!("n{}", log.random.range(1, 99)) };
     let digest = log.random.hex(40);
-    log.event(Level::Debug, "app::source", 51, &format!("checksum {digest} verified for {stage}"), &[("note", &note)]);
+    log.event(
+        Level::Debug,
+        "app::source",
+        51,
+        &format!("checksum {digest} verified for {stage}"),
+        &[("note", &note)],
+    );
     if log.random.chance(0.2) {
         // Polling that makes progress.
         for step in 1..=log.random.range(10, 14) {
@@ -225,7 +270,14 @@ pub(in super::super) struct Logger<'w> {
 }
 
 impl Logger<'_> {
-    pub fn event(&mut self, level: Level, target: &'static str, line: u32, message: &str, fields: &[(&str, &str)]) {
+    pub fn event(
+        &mut self,
+        level: Level,
+        target: &'static str,
+        line: u32,
+        message: &str,
+        fields: &[(&str, &str)],
+    ) {
         *self.at += self.random.range(20, 400) * 1_000;
         self.push(What::Log(level), target, line, message, fields);
     }

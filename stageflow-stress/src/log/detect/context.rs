@@ -41,7 +41,7 @@ impl Context {
     }
 
     #[inline]
-    pub fn see(&mut self, facts: &Facts<'_, '_>, seen: &Seen<'_, '_>) {
+    pub fn see(&mut self, _: &Facts<'_, '_>, seen: &Seen<'_, '_>) {
         let record = seen.record;
         if !matches!(record.kind, Kind::Event | Kind::Raw) {
             return;
@@ -65,7 +65,11 @@ impl Context {
             self.errors += 1;
             let before = self.last.get(&place).copied();
             let near = before.is_some_and(|before| seen.time == NO_TIME || seen.time - before < 2_000_000);
-            let no_context = seen.op == 0 && record.fields.is_empty() && record.extra.is_empty() && !record.message.contains('\n') && (!near || record.thread == 0);
+            let no_context = seen.op == 0
+                && record.fields.is_empty()
+                && record.extra.is_empty()
+                && !record.message.contains('\n')
+                && (!near || record.thread == 0);
             if no_context {
                 self.bare.entry(seen.template).or_default().push(record.line);
             }
@@ -82,9 +86,10 @@ impl Context {
             return Verdict::not_applicable(11, "no errors");
         }
         // Where nothing in the log has a context, its errors are no worse than the rest.
-        let threads = facts.log.records.iter().any(|record| record.thread != 0 || record.span_id != 0);
-        if self.with * 2 < self.records && !threads {
-            return Verdict::not_applicable(11, "records name neither operations nor threads");
+        let placed =
+            facts.log.records.iter().filter(|record| record.span_id != 0 || record.span != 0).count() as u64;
+        if self.with.max(placed) * 2 < self.records {
+            return Verdict::not_applicable(11, "most records name neither an operation nor a span");
         }
         let mut hits: Vec<Hit> = self
             .bare
@@ -102,7 +107,14 @@ impl Context {
             })
             .collect();
         hits.sort_by(|a, b| a.subject.cmp(&b.subject));
-        Verdict::of(11, hits, format!("{} with an operation, a field or something before it", count(self.errors, "error", "errors")))
+        Verdict::of(
+            11,
+            hits,
+            format!(
+                "{} with an operation, a field or something before it",
+                count(self.errors, "error", "errors")
+            ),
+        )
     }
 
     fn correlation(&self, facts: &Facts<'_, '_>) -> Verdict {
@@ -115,7 +127,11 @@ impl Context {
                     Severity::High,
                     format!("leak {title}"),
                     format!("the id of another operation: {title}"),
-                    format!("the record on line {line} names operation {} within operation {}", facts.op_text(own), facts.op_text(other)),
+                    format!(
+                        "the record on line {line} names operation {} within operation {}",
+                        facts.op_text(own),
+                        facts.op_text(other)
+                    ),
                 )
                 .times(leaks.len() as u64)
                 .at(leaks.iter().map(|(line, ..)| *line)),
@@ -131,7 +147,10 @@ impl Context {
                         Severity::Medium,
                         format!("lost {title}"),
                         format!("a record without its operation: {title}"),
-                        format!("{} of {all} name their operation; the first that does not is on line {}", carried.with, carried.lines[0]),
+                        format!(
+                            "{} of {all} name their operation; the first that does not is on line {}",
+                            carried.with, carried.lines[0]
+                        ),
                     )
                     .times(carried.without)
                     .at(carried.lines.iter().copied())

@@ -111,7 +111,13 @@ pub(super) struct Facts<'l, 'a> {
 }
 
 impl<'l, 'a> Facts<'l, 'a> {
-    pub fn new(log: &'l Log<'a>, rules: &'l Rules, templates: &'l [Template], of_form: &'l [u32], forms: &'l [Form]) -> Self {
+    pub fn new(
+        log: &'l Log<'a>,
+        rules: &'l Rules,
+        templates: &'l [Template],
+        of_form: &'l [u32],
+        forms: &'l [Form],
+    ) -> Self {
         let mut keys: Vec<(Sym, u8)> =
             rules.correlation.iter().filter_map(|key| log.texts.find(key)).map(|key| (key, 0)).collect();
         keys.extend(CORRELATION.iter().filter_map(|(key, family)| Some((log.texts.find(key)?, *family))));
@@ -159,7 +165,7 @@ impl<'l, 'a> Facts<'l, 'a> {
         let is_event = matches!(record.kind, Kind::Event | Kind::Raw);
         let template = if is_event { self.of_form[record.form as usize] } else { u32::MAX };
         let time = if self.monotonic { (record.mono / 1_000) as i64 } else { record.micros };
-        let (op, explicit, other) = self.operation(record);
+        let (op, other) = self.operation(record);
         let mut life = None;
         if is_event {
             let facts = &mut self.each[template as usize];
@@ -179,7 +185,7 @@ impl<'l, 'a> Facts<'l, 'a> {
                 life = self.life(record, template);
             }
         }
-        Seen { record, template, op, explicit, other, life, time }
+        Seen { record, template, op, other, life, time }
     }
 
     /// Operations that were seen.
@@ -213,7 +219,7 @@ impl<'l, 'a> Facts<'l, 'a> {
         text
     }
 
-    fn operation(&mut self, record: &Record<'_>) -> (u32, bool, u32) {
+    fn operation(&mut self, record: &Record<'_>) -> (u32, u32) {
         let log = self.log;
         let (mut inherited, mut family) = (0, 0);
         if record.span != 0 {
@@ -230,24 +236,26 @@ impl<'l, 'a> Facts<'l, 'a> {
         if !self.keys.is_empty() {
             let mut own: Option<(u32, u8)> = None;
             for (key, value) in log.fields_of(record) {
-                let Some((_, of)) = self.keys.iter().find(|(known, _)| known == key).copied() else { continue };
+                let Some((_, of)) = self.keys.iter().find(|(known, _)| known == key).copied() else {
+                    continue;
+                };
                 if value.is_empty() || (inherited != 0 && of != family) {
                     continue;
                 }
                 let op = self.op(value);
                 match own {
-                    None if inherited != 0 && op != inherited => return (op, true, inherited),
+                    None if inherited != 0 && op != inherited => return (op, inherited),
                     None => own = Some((op, of)),
-                    Some((first, family)) if family == of && op != first => return (first, true, op),
+                    Some((first, family)) if family == of && op != first => return (first, op),
                     Some(_) => {}
                 }
             }
             if let Some((op, _)) = own {
-                return (op, true, 0);
+                return (op, 0);
             }
         }
         if inherited != 0 {
-            return (inherited, false, 0);
+            return (inherited, 0);
         }
         if record.thread != 0 {
             // OpenStack prints the request in brackets, where others print the thread.
@@ -263,9 +271,9 @@ impl<'l, 'a> Facts<'l, 'a> {
                     op
                 }
             };
-            return (known, known != 0, 0);
+            return (known, 0);
         }
-        (0, false, 0)
+        (0, 0)
     }
 
     fn op(&mut self, value: &str) -> u32 {
@@ -334,8 +342,27 @@ impl<'l, 'a> Facts<'l, 'a> {
     /// Leaves the words in `self.words` that say what a text is about, without those that say what happens to it.
     fn subject(&mut self, text: &str, name: &str) -> bool {
         const STOP: &[&str] = &[
-            "with", "status", "the", "a", "an", "in", "to", "of", "for", "by", "at", "is", "was", "has", "successfully", "on",
-            "after", "ms", "now", "from", "and",
+            "with",
+            "status",
+            "the",
+            "a",
+            "an",
+            "in",
+            "to",
+            "of",
+            "for",
+            "by",
+            "at",
+            "is",
+            "was",
+            "has",
+            "successfully",
+            "on",
+            "after",
+            "ms",
+            "now",
+            "from",
+            "and",
         ];
         // What follows a failure tells why, and is no part of its name.
         let text = text.split(['(', ',']).next().unwrap_or(text);
@@ -350,13 +377,20 @@ impl<'l, 'a> Facts<'l, 'a> {
             }
             let lower = token.to_ascii_lowercase();
             // Names of events are words joined by dots or underscores.
-            let parts: Vec<&str> = if verb(&lower).is_none() && lower.contains(['.', '_']) && lower.split(['.', '_']).any(|part| verb(part).is_some()) {
+            let parts: Vec<&str> = if verb(&lower).is_none()
+                && lower.contains(['.', '_'])
+                && lower.split(['.', '_']).any(|part| verb(part).is_some())
+            {
                 lower.split(['.', '_']).collect()
             } else {
                 vec![&lower]
             };
             for part in parts {
-                if part.is_empty() || verb(part).is_some() || STOP.contains(&part) || part == name.to_ascii_lowercase() {
+                if part.is_empty()
+                    || verb(part).is_some()
+                    || STOP.contains(&part)
+                    || part == name.to_ascii_lowercase()
+                {
                     continue;
                 }
                 // `ok`, `fail` and the like say how it went.
@@ -369,7 +403,12 @@ impl<'l, 'a> Facts<'l, 'a> {
         words.sort();
         words.dedup();
         let whole = name.is_empty()
-            && words.iter().any(|word| matches!(word.as_str(), "pipeline" | "graph" | "workflow" | "run" | "request" | "job" | "execution"));
+            && words.iter().any(|word| {
+                matches!(
+                    word.as_str(),
+                    "pipeline" | "graph" | "workflow" | "run" | "request" | "job" | "execution"
+                )
+            });
         if !name.is_empty() {
             words.push(name.to_owned());
         }
@@ -406,10 +445,11 @@ fn of_status(value: &str) -> Option<Phase> {
 /// The step that a word names.
 fn verb(word: &str) -> Option<Phase> {
     Some(match word {
-        "started" | "starting" | "start" | "starts" | "begin" | "began" | "beginning" | "begun" | "running" | "opened" | "opening"
-        | "entering" | "entered" | "spawned" | "launched" | "launching" | "acquired" => Phase::Start,
-        "completed" | "complete" | "finished" | "done" | "succeeded" | "ended" | "closed" | "exited" | "released" | "terminated"
-        | "stopped" | "completes" | "ends" => Phase::Done,
+        "started" | "starting" | "start" | "starts" | "begin" | "began" | "beginning" | "begun"
+        | "running" | "opened" | "opening" | "entering" | "entered" | "spawned" | "launched"
+        | "launching" | "acquired" => Phase::Start,
+        "completed" | "complete" | "finished" | "done" | "succeeded" | "ended" | "closed" | "exited"
+        | "released" | "terminated" | "stopped" | "completes" | "ends" => Phase::Done,
         "failed" | "aborted" | "errored" => Phase::Failed,
         "cancelled" | "canceled" => Phase::Cancelled,
         "skipped" => Phase::Skipped,

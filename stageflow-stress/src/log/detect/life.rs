@@ -162,7 +162,10 @@ impl Lives {
                 span.ended |= life.phase.is_end();
             }
         }
-        if !facts.rules.expected.is_empty() || !facts.rules.pairs.is_empty() || !facts.rules.machines.is_empty() {
+        if !facts.rules.expected.is_empty()
+            || !facts.rules.pairs.is_empty()
+            || !facts.rules.machines.is_empty()
+        {
             self.declared.see(facts, seen);
         }
         if let Some(life) = seen.life {
@@ -175,7 +178,9 @@ impl Lives {
         for (key, value) in facts.log.fields_of(seen.record) {
             match facts.log.texts.get(*key) {
                 "outcome" | "otel.status_code" => self.spans[at].outcome = Some(value.as_ref().into()),
-                "error" | "error.type" if self.spans[at].outcome.is_none() => self.spans[at].outcome = Some("error".into()),
+                "error" | "error.type" if self.spans[at].outcome.is_none() => {
+                    self.spans[at].outcome = Some("error".into())
+                }
                 _ => {}
             }
         }
@@ -184,7 +189,8 @@ impl Lives {
     fn step(&mut self, facts: &Facts<'_, '_>, seen: &Seen<'_, '_>, step: super::facts::Life) {
         let line = seen.record.line;
         let ended = self.ops[seen.op as usize].end;
-        if seen.op != 0 && ended.is_some() && !step.whole && matches!(step.phase, Phase::Start | Phase::Done) {
+        if seen.op != 0 && ended.is_some() && !step.whole && matches!(step.phase, Phase::Start | Phase::Done)
+        {
             self.late.entry(step.subject).or_default().push((seen.op, ended.unwrap_or(0), line));
         }
         let words = (seen.op, facts.words_of(step.subject));
@@ -233,7 +239,10 @@ impl Lives {
                 life.ended = true;
                 life.failed |= phase == Phase::Failed;
                 life.ended_by.push(seen.template);
-                if matches!(phase, Phase::Failed | Phase::Cancelled) && !is_trouble(seen.record.level) && seen.record.level.is_some() {
+                if matches!(phase, Phase::Failed | Phase::Cancelled)
+                    && !is_trouble(seen.record.level)
+                    && seen.record.level.is_some()
+                {
                     self.quiet_failures.push((seen.op, step.subject, line, phase.as_str()));
                 }
                 if step.whole && seen.op != 0 {
@@ -332,7 +341,11 @@ impl Lives {
         if failed == 0 && self.spans.iter().all(|span| span.outcome.is_none()) && self.lives.is_empty() {
             return Verdict::not_applicable(10, "nothing says how spans or operations ended");
         }
-        Verdict::of(10, hits, format!("{}, each with a record at WARNING or above", count(failed, "failure", "failures")))
+        Verdict::of(
+            10,
+            hits,
+            format!("{}, each with a record at WARNING or above", count(failed, "failure", "failures")),
+        )
     }
 
     fn transitions(&self, facts: &Facts<'_, '_>, claimed: &[(u32, u32)]) -> Verdict {
@@ -346,7 +359,10 @@ impl Lives {
                     Severity::Medium,
                     format!("late {name}"),
                     format!("work after the end of its operation: {name}"),
-                    format!("operation {} ended on line {end}, and this stands on line {line}", facts.op_text(op)),
+                    format!(
+                        "operation {} ended on line {end}, and this stands on line {line}",
+                        facts.op_text(op)
+                    ),
                 )
                 .times(seen.len() as u64)
                 .at(seen.iter().map(|(_, _, line)| *line)),
@@ -390,7 +406,10 @@ impl Lives {
             same
         });
         if self.lives.keys().all(|(op, _)| *op == 0) && facts.rules.machines.is_empty() {
-            return Verdict::not_applicable(15, "no states of an operation are logged, and no state machine is declared");
+            return Verdict::not_applicable(
+                15,
+                "no states of an operation are logged, and no state machine is declared",
+            );
         }
         Verdict::of(15, hits, format!("{} with legal steps only", count(self.lives.len(), "life", "lives")))
     }
@@ -423,7 +442,9 @@ impl Lives {
             }
             // Where nothing names the operation, all but the last beginning should have ended.
             let open: Vec<u32> = life.open.iter().map(|(line, _)| *line).collect();
-            let open = if *op == 0 && life.open.last().is_some_and(|(line, _)| u64::from(*line) + 50 > facts.log.lines) {
+            let open = if *op == 0
+                && life.open.last().is_some_and(|(line, _)| u64::from(*line) + 50 > facts.log.lines)
+            {
                 cut += 1;
                 &open[..open.len() - 1]
             } else {
@@ -464,15 +485,28 @@ impl Lives {
                 );
             }
         }
-        let open_spans: Vec<&Span> = self.spans.iter().filter(|span| !span.closed && self.ops.get(span.op as usize).is_some_and(|op| op.end.is_some() && span.op != 0) && span.parent != 0).collect();
+        let open_spans: Vec<&Span> = self
+            .spans
+            .iter()
+            .filter(|span| {
+                !span.closed
+                    && self.ops.get(span.op as usize).is_some_and(|op| op.end.is_some() && span.op != 0)
+                    && span.parent != 0
+            })
+            .collect();
         if let Some(span) = open_spans.first()
             && hits.is_empty()
         {
             hits.insert(
                 0,
-                Hit::new(Severity::Medium, format!("span {}", span.name), format!("a span that never closed: {}", span.name), "its operation ended, and it was still open")
-                    .times(open_spans.len() as u64)
-                    .at(open_spans.iter().map(|span| span.line)),
+                Hit::new(
+                    Severity::Medium,
+                    format!("span {}", span.name),
+                    format!("a span that never closed: {}", span.name),
+                    "its operation ended, and it was still open",
+                )
+                .times(open_spans.len() as u64)
+                .at(open_spans.iter().map(|span| span.line)),
             );
         }
         let mut hits: Vec<Hit> = hits.into_values().collect();
@@ -482,14 +516,26 @@ impl Lives {
         }
         hits.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.subject.cmp(&b.subject)));
         if hits.is_empty() && cut > 0 {
-            return Verdict::inconclusive(16, format!("{} where the log ends", count(cut, "beginning has no end yet", "beginnings have no end yet")));
+            return Verdict::inconclusive(
+                16,
+                format!(
+                    "{} where the log ends",
+                    count(cut, "beginning has no end yet", "beginnings have no end yet")
+                ),
+            );
         }
         if pairs == 0 && hits.is_empty() {
             return Verdict::not_applicable(16, "no beginnings and ends are logged");
         }
-        let mut verdict = Verdict::of(16, hits, format!("{}, all complete", count(pairs, "beginning with its end", "beginnings with their ends")));
+        let mut verdict = Verdict::of(
+            16,
+            hits,
+            format!("{}, all complete", count(pairs, "beginning with its end", "beginnings with their ends")),
+        );
         if cut > 0 && verdict.outcome == DetectorOutcome::Finding {
-            verdict.why.push_str(&format!("; {} where the log ends", count(cut, "more is open", "more are open")));
+            verdict
+                .why
+                .push_str(&format!("; {} where the log ends", count(cut, "more is open", "more are open")));
         }
         verdict
     }
@@ -497,7 +543,11 @@ impl Lives {
     fn successes(&self, facts: &Facts<'_, '_>) -> Verdict {
         let mut by_name: Map<&str, (u64, u64, Vec<&Span>)> = Map::default();
         for span in &self.spans {
-            let ok = span.closed && span.outcome.as_deref().is_none_or(|outcome| matches!(outcome, "ok" | "OK" | "Ok" | "success"));
+            let ok = span.closed
+                && span
+                    .outcome
+                    .as_deref()
+                    .is_none_or(|outcome| matches!(outcome, "ok" | "OK" | "Ok" | "success"));
             if !ok || span.trouble && !span.ended {
                 continue;
             }
@@ -538,7 +588,10 @@ impl Lives {
             return Verdict::not_applicable(17, "the log does not tell when spans close");
         }
         if judged == 0 && hits.is_empty() {
-            return Verdict::not_applicable(17, "no kind of span logs its success in 95 % of at least 10 cases");
+            return Verdict::not_applicable(
+                17,
+                "no kind of span logs its success in 95 % of at least 10 cases",
+            );
         }
         Verdict::of(17, hits, format!("{}, each with its record", count(judged, "success", "successes")))
     }
@@ -548,7 +601,12 @@ impl Declared {
     fn see(&mut self, facts: &Facts<'_, '_>, seen: &Seen<'_, '_>) {
         let record = seen.record;
         let field = |key: &str| {
-            facts.log.fields_of(record).iter().find(|(known, _)| facts.log.texts.get(*known) == key).map(|(_, value)| &**value)
+            facts
+                .log
+                .fields_of(record)
+                .iter()
+                .find(|(known, _)| facts.log.texts.get(*known) == key)
+                .map(|(_, value)| &**value)
         };
         for (index, expected) in facts.rules.expected.iter().enumerate() {
             let holds = record.message.contains(&expected.text)
@@ -585,12 +643,16 @@ impl Declared {
         for (index, machine) in facts.rules.machines.iter().enumerate() {
             let state = if machine.field.is_empty() {
                 let states = machine.steps.iter().flat_map(|(from, to)| [from.as_str(), to.as_str()]);
-                states.filter(|state| !state.is_empty() && record.message.contains(state)).max_by_key(|state| state.len())
+                states
+                    .filter(|state| !state.is_empty() && record.message.contains(state))
+                    .max_by_key(|state| state.len())
             } else {
                 field(&machine.field)
             };
             let Some(state) = state else { continue };
-            let instance = field(&machine.key).or_else(|| (seen.op != 0).then(|| facts.op_text(seen.op))).unwrap_or_default();
+            let instance = field(&machine.key)
+                .or_else(|| (seen.op != 0).then(|| facts.op_text(seen.op)))
+                .unwrap_or_default();
             let before = self.states[index].get(instance).cloned();
             let has_first = machine.steps.iter().any(|(from, _)| from.is_empty());
             let legal = match &before {
@@ -598,8 +660,18 @@ impl Declared {
                 Some(before) => machine.steps.iter().any(|(from, to)| from == before && to == state),
             };
             if !legal && self.illegal.len() < 10_000 {
-                let instance = if instance.is_empty() { "the only instance".to_owned() } else { format!("{}={instance}", machine.key) };
-                self.illegal.push((index, instance, before.unwrap_or_default(), state.to_owned(), record.line));
+                let instance = if instance.is_empty() {
+                    "the only instance".to_owned()
+                } else {
+                    format!("{}={instance}", machine.key)
+                };
+                self.illegal.push((
+                    index,
+                    instance,
+                    before.unwrap_or_default(),
+                    state.to_owned(),
+                    record.line,
+                ));
             }
             self.states[index].insert(instance.to_owned(), state.to_owned());
         }
@@ -630,6 +702,10 @@ impl Declared {
         if declared == 0 {
             return Verdict::not_applicable(9, "no record is announced");
         }
-        Verdict::of(9, hits, format!("{} there", count(declared, "announced record is", "announced records are")))
+        Verdict::of(
+            9,
+            hits,
+            format!("{} there", count(declared, "announced record is", "announced records are")),
+        )
     }
 }

@@ -19,7 +19,10 @@ pub(super) fn judge(rules: &Rules) -> Verdict {
     // Caches fill at the beginning.
     let warm = &rules.memory[rules.memory.len() / 5..];
     if warm.len() < FEWEST {
-        return Verdict::inconclusive(21, format!("{} samples after warm-up, and {FEWEST} are needed", warm.len()));
+        return Verdict::inconclusive(
+            21,
+            format!("{} samples after warm-up, and {FEWEST} are needed", warm.len()),
+        );
     }
     let step = warm.len().div_ceil(500);
     let (x, y): (Vec<f64>, Vec<f64>) = warm.iter().step_by(step).copied().unzip();

@@ -24,9 +24,9 @@ use super::profile::Profile;
 use super::rules::Rules;
 use super::template::{Config, Miner, Template};
 use crate::classify::Severity;
-use facts::{Facts, Life, TemplateFacts};
+pub(crate) use volume::takes_back;
 
-pub(crate) use facts::Phase;
+use facts::{Facts, Life, TemplateFacts};
 
 /// Where an observation is in the file: lines that are quoted for one hit.
 const LINES: usize = 200;
@@ -48,7 +48,12 @@ pub(crate) struct Hit {
 }
 
 impl Hit {
-    fn new(severity: Severity, subject: impl Into<String>, title: impl Into<String>, text: impl Into<String>) -> Self {
+    fn new(
+        severity: Severity,
+        subject: impl Into<String>,
+        title: impl Into<String>,
+        text: impl Into<String>,
+    ) -> Self {
         Hit {
             subject: subject.into(),
             title: title.into(),
@@ -97,7 +102,11 @@ impl Verdict {
         let why = match hits.as_slice() {
             [hit] if hit.count == 1 => hit.title.clone(),
             [hit] => format!("{}; {occurrences} times", hit.title),
-            _ => format!("{}; {} more of its kind, {occurrences} occurrences in all", hits[0].title, hits.len() - 1),
+            _ => format!(
+                "{}; {} more of its kind, {occurrences} occurrences in all",
+                hits[0].title,
+                hits.len() - 1
+            ),
         };
         Verdict { detector, outcome: DetectorOutcome::Finding, why, hits }
     }
@@ -118,8 +127,6 @@ pub(crate) struct Detected {
     pub templates: Vec<Template>,
     /// Records per level and template, lines and more.
     pub facts: Vec<TemplateFacts>,
-    /// Template of every form.
-    pub of_form: Vec<u32>,
     pub operations: u64,
     pub coarse: u64,
     /// For comparison with later logs.
@@ -133,8 +140,6 @@ struct Seen<'s, 'a> {
     template: u32,
     /// The operation that it belongs to; 0 for none.
     op: u32,
-    /// Whether the operation stands in the record itself and not only around it.
-    explicit: bool,
     /// Another operation that the record names, or that is around it; 0 for none.
     other: u32,
     life: Option<Life>,
@@ -191,7 +196,7 @@ pub(crate) fn detect(log: &mut Log<'_>, rules: &Rules) -> Detected {
         gate(verdict, rules);
     }
     let operations = facts.operations();
-    Detected { verdicts, facts: facts.into_templates(), of_form, operations, coarse: miner.coarse, profile, templates }
+    Detected { verdicts, facts: facts.into_templates(), operations, coarse: miner.coarse, profile, templates }
 }
 
 /// Makes one verdict of two of one detector.
@@ -226,12 +231,16 @@ fn gate(verdict: &mut Verdict, rules: &Rules) {
         }
         DetectorOutcome::Finding => {
             // An id of another run, and work after its end, are present: no loss explains them.
-            let (present, absent): (Vec<Hit>, Vec<Hit>) =
-                std::mem::take(&mut verdict.hits).into_iter().partition(|hit| hit.subject.starts_with("leak "));
+            let (present, absent): (Vec<Hit>, Vec<Hit>) = std::mem::take(&mut verdict.hits)
+                .into_iter()
+                .partition(|hit| hit.subject.starts_with("leak "));
             verdict.hits = present;
             if verdict.hits.is_empty() {
                 verdict.outcome = DetectorOutcome::Inconclusive;
-                verdict.why = format!("{} that may be lost records: {reasons}", super::super::markdown::count(absent.len(), "observation", "observations"));
+                verdict.why = format!(
+                    "{} that may be lost records: {reasons}",
+                    super::super::markdown::count(absent.len(), "observation", "observations")
+                );
             }
         }
         _ => {}
@@ -243,13 +252,17 @@ fn waive(verdict: &mut Verdict, rules: &Rules) {
     let before = verdict.hits.len();
     let waived = |hit: &Hit| {
         rules.waived.iter().any(|(detector, text)| {
-            *detector == verdict.detector && (text.is_empty() || hit.subject.contains(text) || hit.title.contains(text))
+            *detector == verdict.detector
+                && (text.is_empty() || hit.subject.contains(text) || hit.title.contains(text))
         })
     };
     verdict.hits.retain(|hit| !waived(hit));
     let gone = before - verdict.hits.len();
     if gone > 0 {
-        let more = format!("{} waived by the test", super::super::markdown::count(gone, "observation is", "observations are"));
+        let more = format!(
+            "{} waived by the test",
+            super::super::markdown::count(gone, "observation is", "observations are")
+        );
         if verdict.hits.is_empty() {
             verdict.outcome = DetectorOutcome::Clean;
             verdict.why = more;

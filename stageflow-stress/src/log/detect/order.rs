@@ -89,9 +89,13 @@ pub(super) struct Order {
 fn announces_wait(facts: &Facts<'_, '_>, seen: &Seen<'_, '_>) -> bool {
     facts.log.fields_of(seen.record).iter().any(|(key, _)| {
         let key = facts.log.texts.get(*key);
-        ["delay", "wait", "backoff", "sleep", "pause", "retry_after", "interval"].iter().any(|word| key.contains(word))
+        ["delay", "wait", "backoff", "sleep", "pause", "retry_after", "interval"]
+            .iter()
+            .any(|word| key.contains(word))
     }) || (seen.record.message.len() < 200
-        && ["sleeping", "waiting", "retry in", "Retrying", "backing off"].iter().any(|word| seen.record.message.contains(word)))
+        && ["sleeping", "waiting", "retry in", "Retrying", "backing off"]
+            .iter()
+            .any(|word| seen.record.message.contains(word)))
 }
 
 impl Order {
@@ -156,7 +160,13 @@ impl Order {
                 usual.push(gap);
             }
             if gap > 1_000_000 && !stream.waits {
-                self.gaps.push(Gap { micros: gap, op: seen.op, bigram, lines: (stream.line, record.line), until: time });
+                self.gaps.push(Gap {
+                    micros: gap,
+                    op: seen.op,
+                    bigram,
+                    lines: (stream.line, record.line),
+                    until: time,
+                });
             }
         }
         (stream.time, stream.line, stream.template) = (seen.time, record.line, seen.template);
@@ -169,7 +179,8 @@ impl Order {
             let stream = self.rings.entry((seen.op, thread, record.target)).or_default();
             let at = stream.len % PERIOD;
             for period in 1..=PERIOD {
-                let same = stream.len >= period && stream.ring[(stream.len - period) % PERIOD] == record.content;
+                let same =
+                    stream.len >= period && stream.ring[(stream.len - period) % PERIOD] == record.content;
                 let run = &mut stream.runs[period - 1];
                 *run = if same { run.saturating_add(1) } else { 0 };
                 if *run as u32 >= period as u32 * (REPEATS - 1) && same {
@@ -241,7 +252,8 @@ impl Order {
                 continue;
             }
             // Somebody else must have been alive, or the machine stood still and not the operation.
-            let (from, to) = ((gap.until - gap.micros).div_euclid(500_000) + 1, gap.until.div_euclid(500_000));
+            let (from, to) =
+                ((gap.until - gap.micros).div_euclid(500_000) + 1, gap.until.div_euclid(500_000));
             let beats = self.alive.values().map(|times| {
                 let first = times.partition_point(|time| *time < from);
                 times[first..].iter().take_while(|time| **time < to).count()
@@ -255,7 +267,13 @@ impl Order {
         }
         for (bigram, gaps) in grouped {
             let longest = gaps.iter().max_by_key(|gap| gap.micros).copied().unwrap_or(gaps[0]);
-            let name = |template: u32| if template == u32::MAX { "its beginning".to_owned() } else { format!("`{}`", facts.title(template)) };
+            let name = |template: u32| {
+                if template == u32::MAX {
+                    "its beginning".to_owned()
+                } else {
+                    format!("`{}`", facts.title(template))
+                }
+            };
             hits.push(
                 Hit::new(
                     Severity::Low,
@@ -272,7 +290,10 @@ impl Order {
         if hits.is_empty() && stalls > 0 {
             return Verdict::inconclusive(
                 6,
-                format!("{} in which nobody logged: the machine or the scheduler stood still", count(stalls, "gap", "gaps")),
+                format!(
+                    "{} in which nobody logged: the machine or the scheduler stood still",
+                    count(stalls, "gap", "gaps")
+                ),
             );
         }
         Verdict::of(6, hits, "no operation was silent longer than usual")
@@ -307,25 +328,41 @@ impl Order {
         }
         if !self.child_first.is_empty() && facts.log.holes == 0 && facts.rules.losses.is_empty() {
             hits.push(
-                Hit::new(Severity::Medium, "spans", "a span began before the span around it", "the number of the outer span was not seen before")
-                    .times(self.child_first.len() as u64)
-                    .at(self.child_first.iter().copied()),
+                Hit::new(
+                    Severity::Medium,
+                    "spans",
+                    "a span began before the span around it",
+                    "the number of the outer span was not seen before",
+                )
+                .times(self.child_first.len() as u64)
+                .at(self.child_first.iter().copied()),
             );
         }
         hits.sort_by(|a, b| a.subject.cmp(&b.subject));
         let clocks = if self.clock_steps > 0 {
-            format!("; the wall clock went back {} while the monotonic one went on", count(self.clock_steps, "time", "times"))
+            format!(
+                "; the wall clock went back {} while the monotonic one went on",
+                count(self.clock_steps, "time", "times")
+            )
         } else {
             String::new()
         };
         if self.timed == 0 {
             return (Verdict::not_applicable(7, "records have no times"), claimed);
         }
-        let pairs = self.lives.values().filter(|life| !life.starts.is_empty() && !life.ends.is_empty()).count();
+        let pairs =
+            self.lives.values().filter(|life| !life.starts.is_empty() && !life.ends.is_empty()).count();
         if pairs == 0 && self.opened.is_empty() && hits.is_empty() {
-            return (Verdict::not_applicable(7, format!("no beginnings and ends to put in order{clocks}")), claimed);
+            return (
+                Verdict::not_applicable(7, format!("no beginnings and ends to put in order{clocks}")),
+                claimed,
+            );
         }
-        let mut verdict = Verdict::of(7, hits, format!("{} in order{clocks}", count(pairs, "beginning and end", "beginnings and ends")));
+        let mut verdict = Verdict::of(
+            7,
+            hits,
+            format!("{} in order{clocks}", count(pairs, "beginning and end", "beginnings and ends")),
+        );
         if !verdict.hits.is_empty() {
             verdict.why.push_str(&clocks);
         }
@@ -350,8 +387,10 @@ impl Order {
             times.sort_unstable();
             let waits: Vec<f64> = times.windows(2).map(|pair| (pair[1] - pair[0]) as f64).collect();
             let mean = waits.iter().sum::<f64>() / waits.len() as f64;
-            let deviation = (waits.iter().map(|wait| (wait - mean).powi(2)).sum::<f64>() / waits.len() as f64).sqrt();
-            let mut ratios: Vec<f64> = waits.windows(2).map(|pair| (pair[1] + 1.0) / (pair[0] + 1.0)).collect();
+            let deviation =
+                (waits.iter().map(|wait| (wait - mean).powi(2)).sum::<f64>() / waits.len() as f64).sqrt();
+            let mut ratios: Vec<f64> =
+                waits.windows(2).map(|pair| (pair[1] + 1.0) / (pair[0] + 1.0)).collect();
             ratios.sort_by(f64::total_cmp);
             let median = ratios[ratios.len() / 2];
             let mut sorted = waits.clone();
@@ -364,12 +403,20 @@ impl Order {
             let title = facts.title(*template);
             let how = if hot { "in a hot loop" } else { "at a fixed interval" };
             let shown: Vec<f64> = waits.iter().take(20).map(|wait| wait / 1e3).collect();
-            let of = if *key > u32::MAX / 2 { "one thread".to_owned() } else { format!("operation {}", facts.op_text(*key)) };
+            let of = if *key > u32::MAX / 2 {
+                "one thread".to_owned()
+            } else {
+                format!("operation {}", facts.op_text(*key))
+            };
             let hit = Hit::new(
                 Severity::Medium,
                 title.clone(),
                 format!("an error repeats {how}: {title}"),
-                format!("{} times in {of}, {:.1} ms apart in the median, without back-off", errors.times.len(), sorted[sorted.len() / 2] / 1e3),
+                format!(
+                    "{} times in {of}, {:.1} ms apart in the median, without back-off",
+                    errors.times.len(),
+                    sorted[sorted.len() / 2] / 1e3
+                ),
             )
             .times(errors.times.len() as u64)
             .at(errors.lines.iter().copied())
@@ -394,11 +441,16 @@ impl Order {
         if groups == 0 {
             return Verdict::not_applicable(18, format!("no error came {FEWEST} times in one operation"));
         }
-        Verdict::of(18, hits, format!("{} with growing waits", count(groups, "error repeats", "errors repeat")))
+        Verdict::of(
+            18,
+            hits,
+            format!("{} with growing waits", count(groups, "error repeats", "errors repeat")),
+        )
     }
 
     fn livelock(&self, facts: &Facts<'_, '_>) -> Verdict {
-        const WAITING: &[&str] = &["wait", "lock", "retry", "block", "pending", "yield", "busy", "poll", "try"];
+        const WAITING: &[&str] =
+            &["wait", "lock", "retry", "block", "pending", "yield", "busy", "poll", "try"];
         let mut by_template: Map<u32, Vec<&Cycle>> = Map::default();
         for cycle in self.cycles.values() {
             let text = facts.templates[cycle.template as usize].text.to_ascii_lowercase();
@@ -413,12 +465,20 @@ impl Order {
             .map(|(template, cycles)| {
                 let worst = cycles.iter().max_by_key(|cycle| cycle.repeats).copied().unwrap_or(cycles[0]);
                 let title = facts.title(template);
-                let of = if worst.op == 0 { String::new() } else { format!(" of operation {}", facts.op_text(worst.op)) };
+                let of = if worst.op == 0 {
+                    String::new()
+                } else {
+                    format!(" of operation {}", facts.op_text(worst.op))
+                };
                 Hit::new(
                     Severity::Medium,
                     title.clone(),
                     format!("a cycle without progress: {title}"),
-                    format!("the same {} came {} times in a row{of}, with the same values", count(worst.period, "record", "records"), worst.repeats),
+                    format!(
+                        "the same {} came {} times in a row{of}, with the same values",
+                        count(worst.period, "record", "records"),
+                        worst.repeats
+                    ),
                 )
                 .times(cycles.len() as u64)
                 .at(cycles.iter().map(|cycle| cycle.line))

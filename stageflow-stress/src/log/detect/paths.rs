@@ -38,7 +38,8 @@ pub(super) struct Paths {
 
 impl Paths {
     pub fn new(facts: &Facts<'_, '_>) -> Self {
-        let find = |names: &[&str]| names.iter().filter_map(|name| facts.log.texts.find(name)).collect::<Vec<_>>();
+        let find =
+            |names: &[&str]| names.iter().filter_map(|name| facts.log.texts.find(name)).collect::<Vec<_>>();
         Paths {
             ops: Vec::new(),
             inputs: find(&["input", "input_hash", "input_sha256", "input_id", "case"]),
@@ -107,7 +108,13 @@ impl Paths {
     fn invariants(&self, facts: &Facts<'_, '_>) -> Verdict {
         let ended: Vec<(usize, &Op)> = self.ops.iter().enumerate().filter(|(_, op)| op.ended).collect();
         if ended.len() < FEWEST {
-            return Verdict::not_applicable(9, format!("{} and {FEWEST} are needed to learn what each must log", count(ended.len(), "operation ended", "operations ended")));
+            return Verdict::not_applicable(
+                9,
+                format!(
+                    "{} and {FEWEST} are needed to learn what each must log",
+                    count(ended.len(), "operation ended", "operations ended")
+                ),
+            );
         }
         let mut by_template: Map<u32, Map<u32, u32>> = Map::default();
         let mut present: Map<u32, u32> = Map::default();
@@ -120,15 +127,21 @@ impl Paths {
         let mut hits = Vec::new();
         let mut invariants = 0u64;
         for (template, histogram) in by_template {
-            let (usual, support) = histogram.iter().map(|(n, ops)| (*n, *ops)).max_by_key(|(n, ops)| (*ops, *n)).unwrap_or((0, 0));
+            let (usual, support) = histogram
+                .iter()
+                .map(|(n, ops)| (*n, *ops))
+                .max_by_key(|(n, ops)| (*ops, *n))
+                .unwrap_or((0, 0));
             let n = ended.len() as u32;
             // One exception is allowed in twenty to forty operations, and one in twenty beyond.
             if support + (n / 20).max(1) < n {
                 continue;
             }
             invariants += 1;
-            let less: Vec<&(usize, &Op)> =
-                ended.iter().filter(|(_, op)| op.counts.get(&template).map_or(0, |(n, _)| *n) < usual).collect();
+            let less: Vec<&(usize, &Op)> = ended
+                .iter()
+                .filter(|(_, op)| op.counts.get(&template).map_or(0, |(n, _)| *n) < usual)
+                .collect();
             if let Some((op, first)) = less.first() {
                 let title = facts.title(template);
                 let found = first.counts.get(&template).map_or(0, |(n, _)| *n);
@@ -146,7 +159,15 @@ impl Paths {
             }
         }
         hits.sort_by(|a, b| a.subject.cmp(&b.subject));
-        Verdict::of(9, hits, format!("{} learnt from {} operations hold in all", count(invariants, "rule", "rules"), ended.len()))
+        Verdict::of(
+            9,
+            hits,
+            format!(
+                "{} learnt from {} operations hold in all",
+                count(invariants, "rule", "rules"),
+                ended.len()
+            ),
+        )
     }
 
     /// What is kept for comparisons.
@@ -156,7 +177,10 @@ impl Paths {
 
     fn baseline(&self, facts: &Facts<'_, '_>) -> Verdict {
         let Some(before) = &facts.rules.baseline else {
-            return Verdict::not_applicable(13, "no earlier run of this test that passed has a log to compare with");
+            return Verdict::not_applicable(
+                13,
+                "no earlier run of this test that passed has a log to compare with",
+            );
         };
         let difference = diff::compare(before, &self.profile(facts));
         let hits = difference
@@ -175,7 +199,14 @@ impl Paths {
                 .at([change.line as u32])
             })
             .collect();
-        Verdict::of(13, hits, format!("{} compared with the last good run, none is new, gone or far more frequent", count(facts.templates.len(), "template", "templates")))
+        Verdict::of(
+            13,
+            hits,
+            format!(
+                "{} compared with the last good run, none is new, gone or far more frequent",
+                count(facts.templates.len(), "template", "templates")
+            ),
+        )
     }
 
     fn inputs(&self, facts: &Facts<'_, '_>) -> Verdict {
@@ -200,19 +231,35 @@ impl Paths {
             for (op, path) in ops {
                 ways.entry(path).or_default().push(*op);
             }
-            let Some(usual) = ways.iter().max_by_key(|(path, ops)| (ops.len(), std::cmp::Reverse(path.to_vec()))).map(|(path, _)| path.to_vec()) else { continue };
+            let Some(usual) = ways
+                .iter()
+                .max_by_key(|(path, ops)| (ops.len(), std::cmp::Reverse(path.to_vec())))
+                .map(|(path, _)| path.to_vec())
+            else {
+                continue;
+            };
             for (way, ops) in ways.iter().filter(|(way, _)| **way != usual.as_slice()) {
                 let more = way.iter().find(|template| !usual.contains(template));
                 let less = usual.iter().find(|template| !way.contains(template));
                 let Some(template) = more.or(less) else { continue };
                 let title = facts.title(*template);
-                let line = self.ops[ops[0]].path.iter().find(|(own, _)| own == template).map_or(self.ops[ops[0]].first_line, |(_, line)| *line);
+                let line = self.ops[ops[0]]
+                    .path
+                    .iter()
+                    .find(|(own, _)| own == template)
+                    .map_or(self.ops[ops[0]].first_line, |(_, line)| *line);
                 let hit = hits.entry(*template).or_insert_with(|| {
                     Hit::new(
                         Severity::Low,
                         title.clone(),
-                        format!("another path for the same input: {} {title}", if more.is_some() { "with" } else { "without" }),
-                        format!("operation {} went another way than others with the same input", facts.op_text(ops[0] as u32)),
+                        format!(
+                            "another path for the same input: {} {title}",
+                            if more.is_some() { "with" } else { "without" }
+                        ),
+                        format!(
+                            "operation {} went another way than others with the same input",
+                            facts.op_text(ops[0] as u32)
+                        ),
                     )
                     .times(0)
                 });
@@ -222,7 +269,11 @@ impl Paths {
         }
         let mut hits: Vec<Hit> = hits.into_values().collect();
         hits.sort_by(|a, b| a.subject.cmp(&b.subject));
-        Verdict::of(14, hits, format!("{} with repeated inputs went the same way", count(compared, "operation", "operations")))
+        Verdict::of(
+            14,
+            hits,
+            format!("{} with repeated inputs went the same way", count(compared, "operation", "operations")),
+        )
     }
 }
 
@@ -232,7 +283,11 @@ fn profile(facts: &Facts<'_, '_>, edges: &Map<(u32, u32), u64>) -> Profile {
     for (template, own) in facts.templates.iter().zip(&facts.each) {
         let count: u64 = own.levels.iter().sum();
         let level = own.levels[..6].iter().rposition(|n| *n > 0).map_or("-", |at| Level::ALL[at].as_str());
-        let sample = facts.log.records.get(own.sample as usize).map(|record| record.message.chars().take(300).collect());
+        let sample = facts
+            .log
+            .records
+            .get(own.sample as usize)
+            .map(|record| record.message.chars().take(300).collect());
         let kept = profile.templates.entry(template.text.clone()).or_insert(Kept {
             count: 0,
             level: level.to_owned(),

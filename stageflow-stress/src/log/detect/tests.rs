@@ -9,7 +9,11 @@ fn rules_of(made: &Workload) -> Rules {
     Rules {
         passed: Some(true),
         expected_errors: made.expected_errors.clone(),
-        expected: made.expected_logs.iter().map(|text| Expected { text: text.clone(), at_least: 1, at_most: u64::MAX }).collect(),
+        expected: made
+            .expected_logs
+            .iter()
+            .map(|text| Expected { text: text.clone(), at_least: 1, at_most: u64::MAX })
+            .collect(),
         memory: made.memory.clone(),
         baseline: made.before.as_ref().map(|before| {
             let mut rules = rules_of(before);
@@ -38,7 +42,9 @@ fn on<R>(text: &str, rules: &Rules, look: impl FnOnce(&Log<'_>) -> R) -> (Detect
 /// Cases per operator: `STAGEFLOW_LOG_CASES`, or few. Their seed: `STAGEFLOW_LOG_SEED`, or one that is printed.
 fn cases() -> (u64, u64) {
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse().ok());
-    let fresh = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |time| time.as_nanos() as u64);
+    let fresh = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .map_or(0, |time| time.as_nanos() as u64);
     (number("STAGEFLOW_LOG_CASES").unwrap_or(6), number("STAGEFLOW_LOG_SEED").unwrap_or(fresh))
 }
 
@@ -66,17 +72,29 @@ fn planted_defects_are_found_and_sound_logs_are_clean() {
                 of.1 += 1;
                 let wrong = verdict.hits.iter().any(|hit| hit.severity > Severity::Info);
                 of.0 += u64::from(wrong);
-                filed_on_clean += verdict.hits.iter().filter(|hit| hit.severity > Severity::Info).count() as u64;
+                filed_on_clean +=
+                    verdict.hits.iter().filter(|hit| hit.severity > Severity::Info).count() as u64;
                 if verbose && !verdict.hits.is_empty() {
-                    println!("clean {case} {style:?} D{} {:?}", verdict.detector, verdict.hits.iter().map(|hit| (&hit.title, &hit.text)).collect::<Vec<_>>());
+                    println!(
+                        "clean {case} {style:?} D{} {:?}",
+                        verdict.detector,
+                        verdict.hits.iter().map(|hit| (&hit.title, &hit.text)).collect::<Vec<_>>()
+                    );
                 }
-                high_on_clean.extend(verdict.hits.iter().filter(|hit| hit.severity >= Severity::High).map(|hit| format!("case {case} {style:?} D{}: {}", verdict.detector, hit.title)));
+                high_on_clean.extend(
+                    verdict
+                        .hits
+                        .iter()
+                        .filter(|hit| hit.severity >= Severity::High)
+                        .map(|hit| format!("case {case} {style:?} D{}: {}", verdict.detector, hit.title)),
+                );
             }
             for (number, mutation) in Mutation::ALL.iter().enumerate() {
                 if mutation.needs_spans && style != Style::Own {
                     continue;
                 }
-                let mut random = Random::new(seed.wrapping_add(case * 1_000 + 37 * number as u64 + style_at as u64 + 7));
+                let mut random =
+                    Random::new(seed.wrapping_add(case * 1_000 + 37 * number as u64 + style_at as u64 + 7));
                 let mut made = workload(&mut random);
                 mutate(&mut made, *mutation, &mut random);
                 let rules = rules_of(&made);
@@ -87,14 +105,22 @@ fn planted_defects_are_found_and_sound_logs_are_clean() {
                 let found = match mutation.detector {
                     1 => unparsed > 0,
                     2 | 19 => errors > 0,
-                    detector => detected.verdicts.iter().any(|verdict| verdict.detector == detector && verdict.outcome == DetectorOutcome::Finding),
+                    detector => detected.verdicts.iter().any(|verdict| {
+                        verdict.detector == detector && verdict.outcome == DetectorOutcome::Finding
+                    }),
                 };
                 let of = table.entry((mutation.detector, mutation.name)).or_default();
                 of.0 += u64::from(found);
                 of.1 += 1;
                 if verbose && !found {
-                    let verdict = detected.verdicts.iter().find(|verdict| verdict.detector == mutation.detector);
-                    println!("missed {case} {style:?} D{} {}: {:?}", mutation.detector, mutation.name, verdict.map(|verdict| (&verdict.outcome, &verdict.why)));
+                    let verdict =
+                        detected.verdicts.iter().find(|verdict| verdict.detector == mutation.detector);
+                    println!(
+                        "missed {case} {style:?} D{} {}: {:?}",
+                        mutation.detector,
+                        mutation.name,
+                        verdict.map(|verdict| (&verdict.outcome, &verdict.why))
+                    );
                 }
             }
         }

@@ -10,11 +10,16 @@ use super::{Hit, LINES, Seen, Verdict};
 use crate::classify::Severity;
 
 /// Texts of values that were printed by mistake.
-const STRANGE: &[&str] = &["NaN", "nan", "None", "null", "nil", "undefined", "inf", "-inf", "[object", "Infinity"];
+const STRANGE: &[&str] =
+    &["NaN", "nan", "None", "null", "nil", "undefined", "inf", "-inf", "[object", "Infinity"];
+
+/// A place for values: its records, and the lines of those whose value is strange or empty.
+#[derive(Debug, Default)]
+struct Slot(u64, Vec<u32>, Vec<u32>);
 
 pub(super) struct Values {
-    /// Per template and field: records, and those whose value is strange or empty.
-    fields: Map<(u32, Sym), (u64, Vec<u32>, Vec<u32>)>,
+    /// Per template and field.
+    fields: Map<(u32, Sym), Slot>,
     secrets: Map<(&'static str, u32), Vec<u32>>,
     redacted: u64,
     /// Forms that may hold a secret.
@@ -27,7 +32,11 @@ impl Values {
             fields: Map::default(),
             secrets: Map::default(),
             redacted: 0,
-            suspicious: facts.forms.iter().map(|form| prefix(&form.text).is_some() || form.text.contains("{{REDACTED")).collect(),
+            suspicious: facts
+                .forms
+                .iter()
+                .map(|form| prefix(&form.text).is_some() || form.text.contains("{{REDACTED"))
+                .collect(),
         }
     }
 
@@ -49,10 +58,19 @@ impl Values {
             match value.as_bytes() {
                 [] | b"[]" | b"{}" | b"\"\"" if of.2.len() < LINES => of.2.push(record.line),
                 // An optional that is not there is told by `None`, and that is no mistake.
-                b"NaN" | b"nan" | b"undefined" | b"inf" | b"-inf" | b"[object Object]" if of.1.len() < LINES => of.1.push(record.line),
-                [b'O', b'k', b'(', b'E', ..] | [b'E', b'r', b'r', b'(', ..] if of.1.len() < LINES => of.1.push(record.line),
+                b"NaN" | b"nan" | b"undefined" | b"inf" | b"-inf" | b"[object Object]"
+                    if of.1.len() < LINES =>
+                {
+                    of.1.push(record.line)
+                }
+                [b'O', b'k', b'(', b'E', ..] | [b'E', b'r', b'r', b'(', ..] if of.1.len() < LINES => {
+                    of.1.push(record.line)
+                }
                 [b'{', b'{', b'R', ..] => self.redacted += 1,
-                value if value.len() >= 16 && prefix(std::str::from_utf8(value).unwrap_or_default()).is_some() => {
+                value
+                    if value.len() >= 16
+                        && prefix(std::str::from_utf8(value).unwrap_or_default()).is_some() =>
+                {
                     if let Some(kind) = std::str::from_utf8(value).ok().and_then(secret) {
                         self.secrets.entry((kind, seen.template)).or_default().push(record.line);
                     }
@@ -77,14 +95,19 @@ impl Values {
                 continue;
             }
             slots += u64::from(form.text.contains(MASK));
-            if !strange_in(&form.text) && !form.text.contains("Some(") && !form.text.contains("Ok(Err(") && !form.text.contains('\u{fffd}') {
+            if !strange_in(&form.text)
+                && !form.text.contains("Some(")
+                && !form.text.contains("Ok(Err(")
+                && !form.text.contains('\u{fffd}')
+            {
                 continue;
             }
             let tokens: Vec<&str> = form.text.split(' ').collect();
             for (at, token) in tokens.iter().enumerate() {
                 let object = *token == "[object";
                 let core = token.trim_matches(|c: char| c.is_ascii_punctuation() && c != '-' && c != '[');
-                let wrapped = token.starts_with("Some(") || token.starts_with("Ok(Err(") || token.contains('\u{fffd}');
+                let wrapped =
+                    token.starts_with("Some(") || token.starts_with("Ok(Err(") || token.contains('\u{fffd}');
                 if !object && !wrapped && !STRANGE.contains(&core) {
                     continue;
                 }
@@ -99,7 +122,8 @@ impl Values {
                 let (n, strange) = (facts.forms[sibling].count, form.count);
                 if n >= 20 && (strange as f64) < 0.05 * n as f64 {
                     let line = facts.log.records.iter().find(|record| {
-                        matches!(record.kind, Kind::Event | Kind::Raw) && std::ptr::eq(&raw const facts.forms[record.form as usize], form)
+                        matches!(record.kind, Kind::Event | Kind::Raw)
+                            && std::ptr::eq(&raw const facts.forms[record.form as usize], form)
                     });
                     hits.push(
                         Hit::new(
@@ -116,7 +140,7 @@ impl Values {
                 }
             }
         }
-        for ((template, key), (all, strange, empty)) in &self.fields {
+        for ((template, key), Slot(all, strange, empty)) in &self.fields {
             slots += 1;
             if *all < 20 {
                 continue;
@@ -129,7 +153,10 @@ impl Values {
                         Severity::Low,
                         format!("{name} of {title}"),
                         format!("a value of another kind in `{name}`: {title}"),
-                        format!("{} of {all} records have a value there that was printed by mistake", strange.len()),
+                        format!(
+                            "{} of {all} records have a value there that was printed by mistake",
+                            strange.len()
+                        ),
                     )
                     .times(strange.len() as u64)
                     .at(strange.iter().copied()),
@@ -160,7 +187,12 @@ impl Values {
             .iter()
             .map(|((kind, template), lines)| {
                 // The title quotes the template and never a value.
-                let title: String = facts.title(*template).split(' ').filter(|token| secret_like(token).is_none()).collect::<Vec<_>>().join(" ");
+                let title: String = facts
+                    .title(*template)
+                    .split(' ')
+                    .filter(|token| secret_like(token).is_none())
+                    .collect::<Vec<_>>()
+                    .join(" ");
                 Hit::new(
                     Severity::High,
                     format!("{kind} in {title}"),
@@ -172,7 +204,11 @@ impl Values {
             })
             .collect();
         hits.sort_by(|a, b| a.subject.cmp(&b.subject));
-        let redacted = if self.redacted > 0 { format!("; {} were redacted at capture", self.redacted) } else { String::new() };
+        let redacted = if self.redacted > 0 {
+            format!("; {} were redacted at capture", self.redacted)
+        } else {
+            String::new()
+        };
         Verdict::of(23, hits, format!("no secret of a known shape{redacted}"))
     }
 }
@@ -213,13 +249,16 @@ fn prefix(text: &str) -> Option<&'static str> {
 fn secret(text: &str) -> Option<&'static str> {
     text.split(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '=' | ',' | ';' | '(' | ')'))
         .find_map(secret_like)
-        .or_else(|| (text.contains("-----BEGIN ") && text.contains("PRIVATE KEY-----")).then_some("private key"))
+        .or_else(|| {
+            (text.contains("-----BEGIN ") && text.contains("PRIVATE KEY-----")).then_some("private key")
+        })
 }
 
 fn secret_like(token: &str) -> Option<&'static str> {
     PREFIXES.iter().find_map(|(prefix, kind, fewest)| {
         let rest = token.strip_prefix(prefix)?;
-        let n = rest.bytes().take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.')).count();
+        let n =
+            rest.bytes().take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.')).count();
         // A masked value stands for enough of them.
         (n >= *fewest && *kind != "private key" || rest.contains(MASK)).then_some(*kind)
     })

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::super::format::Level;
 use super::super::hash::Map;
-use super::facts::{Facts, is_error};
+use super::facts::Facts;
 use super::{Hit, LINES, Seen, Verdict};
 use crate::classify::Severity;
 use crate::log::digest::DetectorOutcome;
@@ -12,18 +12,62 @@ use crate::markdown::count;
 
 /// Words that tell of a failure.
 const WORDS: &[&str] = &[
-    "failed", "failure", "error", "errors", "exception", "exceptions", "timeout", "timed", "fatal", "panicked", "unhandled", "refused",
-    "aborted", "denied", "unreachable", "corrupt", "corrupted",
+    "failed",
+    "failure",
+    "error",
+    "errors",
+    "exception",
+    "exceptions",
+    "timeout",
+    "timed",
+    "fatal",
+    "panicked",
+    "unhandled",
+    "refused",
+    "aborted",
+    "denied",
+    "unreachable",
+    "corrupt",
+    "corrupted",
 ];
 /// Words near them that take it back.
 const NEGATORS: &[&str] = &[
-    "no", "not", "without", "zero", "corrected", "recovered", "cleared", "resolved", "fixed", "never", "ignored", "previous",
+    "no",
+    "not",
+    "without",
+    "zero",
+    "corrected",
+    "recovered",
+    "cleared",
+    "resolved",
+    "fixed",
+    "never",
+    "ignored",
+    "previous",
     "expected",
 ];
 /// Words after them that make them a name.
 const NAMES: &[&str] = &[
-    "handler", "handlers", "table", "rate", "rates", "policy", "count", "counts", "page", "budget", "log", "level", "code", "codes",
-    "threshold", "callback", "type", "types", "set", "of",
+    "handler",
+    "handlers",
+    "table",
+    "rate",
+    "rates",
+    "policy",
+    "count",
+    "counts",
+    "page",
+    "budget",
+    "log",
+    "level",
+    "code",
+    "codes",
+    "threshold",
+    "callback",
+    "type",
+    "types",
+    "set",
+    "of",
 ];
 
 #[derive(Debug, Default, Clone)]
@@ -68,7 +112,10 @@ impl Volume {
                 counts.lines.push(seen.record.line);
             }
         }
-        if counts.keyword.is_some() && seen.record.level.is_none_or(|level| level < Level::Warning) && !zero_counted(&seen.record.message) {
+        if counts.keyword.is_some()
+            && seen.record.level.is_none_or(|level| level < Level::Warning)
+            && !zero_counted(&seen.record.message)
+        {
             counts.quiet += 1;
             if counts.quiet_lines.len() < LINES {
                 counts.quiet_lines.push(seen.record.line);
@@ -77,7 +124,13 @@ impl Volume {
     }
 
     pub fn finish(self, facts: &Facts<'_, '_>) -> Vec<Verdict> {
-        vec![self.keywords(facts), self.warnings(facts), self.levels(facts), self.frequency(facts), losses(facts)]
+        vec![
+            self.keywords(facts),
+            self.warnings(facts),
+            self.levels(facts),
+            self.frequency(facts),
+            losses(facts),
+        ]
     }
 
     fn keywords(&self, facts: &Facts<'_, '_>) -> Verdict {
@@ -90,9 +143,14 @@ impl Volume {
                 let word = counts.keyword.unwrap_or_default();
                 let title = facts.title(template as u32);
                 // A word decides nothing: this is a note for the reader and never a finding of the test.
-                Hit::new(Severity::Info, title.clone(), format!("`{word}` below WARNING: {title}"), "a word of failure in a record that its author did not call one")
-                    .times(counts.quiet)
-                    .at(counts.quiet_lines.iter().copied())
+                Hit::new(
+                    Severity::Info,
+                    title.clone(),
+                    format!("`{word}` below WARNING: {title}"),
+                    "a word of failure in a record that its author did not call one",
+                )
+                .times(counts.quiet)
+                .at(counts.quiet_lines.iter().copied())
             })
             .collect();
         Verdict::of(3, hits, "no word of failure below WARNING")
@@ -108,18 +166,39 @@ impl Volume {
             }
             warned += 1;
             let title = facts.title(template as u32);
-            let (op, most, line) = counts.ops.iter().map(|(op, (n, line))| (*op, *n, *line)).max_by_key(|(op, n, _)| (*n, *op)).unwrap_or((0, 0, 0));
-            let baseline = facts.rules.baseline.as_ref().filter(|baseline| baseline.operations > 0 && operations > 0);
+            let (op, most, line) = counts
+                .ops
+                .iter()
+                .map(|(op, (n, line))| (*op, *n, *line))
+                .max_by_key(|(op, n, _)| (*n, *op))
+                .unwrap_or((0, 0, 0));
+            let baseline =
+                facts.rules.baseline.as_ref().filter(|baseline| baseline.operations > 0 && operations > 0);
             let more_than_before = baseline.and_then(|baseline| {
-                let before = baseline.templates.get(&facts.templates[template].text).map_or(0, |kept| kept.count);
-                let (now, then) = (counts.warnings as f64 / operations as f64, before as f64 / baseline.operations as f64);
-                let p = crate::stats::rate_change(counts.warnings, operations as f64, before, baseline.operations as f64).ok()?;
+                let before =
+                    baseline.templates.get(&facts.templates[template].text).map_or(0, |kept| kept.count);
+                let (now, then) =
+                    (counts.warnings as f64 / operations as f64, before as f64 / baseline.operations as f64);
+                let p = crate::stats::rate_change(
+                    counts.warnings,
+                    operations as f64,
+                    before,
+                    baseline.operations as f64,
+                )
+                .ok()?;
                 (counts.warnings >= 5 && now >= 3.0 * then && p < 0.01).then_some((before, p))
             });
             let text = if let Some((before, p)) = more_than_before {
-                format!("{} in {operations} operations; {before} in the last good run (p = {p:.1e})", counts.warnings)
+                format!(
+                    "{} in {operations} operations; {before} in the last good run (p = {p:.1e})",
+                    counts.warnings
+                )
             } else if most >= 8 {
-                let of = if op == 0 { "outside every operation".to_owned() } else { format!("in operation {}", facts.op_text(op)) };
+                let of = if op == 0 {
+                    "outside every operation".to_owned()
+                } else {
+                    format!("in operation {}", facts.op_text(op))
+                };
                 format!("{most} times {of}, first on line {line}")
             } else if operations >= 5 && counts.warnings >= operations && counts.warnings >= 20 {
                 format!("{} times in {operations} operations: every one of them warns", counts.warnings)
@@ -136,7 +215,14 @@ impl Volume {
         if warned == 0 {
             return Verdict::not_applicable(4, "no warnings");
         }
-        Verdict::of(4, hits, format!("{}, none repeats within an operation", count(warned, "kind of warning", "kinds of warnings")))
+        Verdict::of(
+            4,
+            hits,
+            format!(
+                "{}, none repeats within an operation",
+                count(warned, "kind of warning", "kinds of warnings")
+            ),
+        )
     }
 
     fn levels(&self, facts: &Facts<'_, '_>) -> Verdict {
@@ -171,10 +257,15 @@ impl Volume {
                 })
                 .collect();
             hits.push(
-                Hit::new(Severity::Low, text, format!("one text at several levels: {text}"), format!("{calm} up to INFO and {bad} at ERROR, from {}", places.join(", ")))
-                    .times(calm.min(bad))
-                    .at(lines)
-                    .with(json!({ "up_to_info": calm, "error": bad, "from": places })),
+                Hit::new(
+                    Severity::Low,
+                    text,
+                    format!("one text at several levels: {text}"),
+                    format!("{calm} up to INFO and {bad} at ERROR, from {}", places.join(", ")),
+                )
+                .times(calm.min(bad))
+                .at(lines)
+                .with(json!({ "up_to_info": calm, "error": bad, "from": places })),
             );
         }
         hits.sort_by(|a, b| a.subject.cmp(&b.subject));
@@ -203,19 +294,30 @@ impl Volume {
             if too_many {
                 let title = facts.title(template as u32);
                 let text = if operations >= 3 {
-                    format!("{n} records, {per_op:.0} per operation, {:.0} % of the log's bytes", share * 100.0)
+                    format!(
+                        "{n} records, {per_op:.0} per operation, {:.0} % of the log's bytes",
+                        share * 100.0
+                    )
                 } else {
                     format!("{n} records, {:.0} % of the log's bytes", share * 100.0)
                 };
                 hits.push(
-                    Hit::new(Severity::Low, title.clone(), format!("a statement logs without measure: {title}"), text)
-                        .times(n)
-                        .at([own.first_line]),
+                    Hit::new(
+                        Severity::Low,
+                        title.clone(),
+                        format!("a statement logs without measure: {title}"),
+                        text,
+                    )
+                    .times(n)
+                    .at([own.first_line]),
                 );
             }
         }
         if self.records < 500 {
-            return Verdict::not_applicable(8, format!("{} are too few to be many", count(self.records, "record", "records")));
+            return Verdict::not_applicable(
+                8,
+                format!("{} are too few to be many", count(self.records, "record", "records")),
+            );
         }
         Verdict::of(8, hits, "no statement logs more than 100 records per operation")
     }
@@ -226,14 +328,30 @@ fn losses(facts: &Facts<'_, '_>) -> Verdict {
     let log = facts.log;
     let mut hits = Vec::new();
     for reason in &facts.rules.losses {
-        hits.push(Hit::new(Severity::Medium, reason.clone(), format!("the log is not whole: {reason}"), "what is concluded from absence is inconclusive"));
+        hits.push(Hit::new(
+            Severity::Medium,
+            reason.clone(),
+            format!("the log is not whole: {reason}"),
+            "what is concluded from absence is inconclusive",
+        ));
     }
     if log.holes > 0 && facts.rules.losses.is_empty() {
         let holes = count(log.holes, "record number is", "record numbers are");
-        hits.push(Hit::new(Severity::Medium, "holes", format!("the log is not whole: {holes} missing"), "").times(log.holes));
+        hits.push(
+            Hit::new(Severity::Medium, "holes", format!("the log is not whole: {holes} missing"), "")
+                .times(log.holes),
+        );
+    }
+    if hits.is_empty() && log.records.is_empty() {
+        return Verdict::not_applicable(24, "no records");
     }
     if hits.is_empty() && log.torn {
-        return Verdict { detector: 24, outcome: DetectorOutcome::Inconclusive, why: "the last line has no end".to_owned(), hits };
+        return Verdict {
+            detector: 24,
+            outcome: DetectorOutcome::Inconclusive,
+            why: "the last line has no end".to_owned(),
+            hits,
+        };
     }
     if hits.is_empty() && log.records.iter().all(|record| record.seq == 0) {
         return Verdict::inconclusive(24, "records have no numbers, so a lost one leaves no trace");
@@ -270,20 +388,16 @@ fn keyword(text: &str) -> Option<&'static str> {
 /// `0 errors`, `0 failed`.
 fn zero_counted(message: &str) -> bool {
     message.match_indices("0 ").any(|(at, _)| {
-        let before = message[..at].as_bytes().last();
+        let before = message.as_bytes()[..at].last();
         let word = message[at + 2..].split(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or_default();
         before.is_none_or(|b| !b.is_ascii_alphanumeric() && *b != b'.')
             && WORDS.iter().any(|known| known.eq_ignore_ascii_case(word))
     })
 }
 
-/// Whether a record tells of a failure: its level, unless its words take it back. Used for lines without an author's
-/// declaration, such as those of foreign systems.
-pub(crate) fn severity_of(level: Option<Level>, text: &str) -> bool {
-    is_error(level) && !takes_back(text)
-}
-
-fn takes_back(text: &str) -> bool {
-    text.split(|c: char| !c.is_ascii_alphabetic())
-        .any(|word| ["corrected", "recovered", "cleared", "resolved"].iter().any(|known| known.eq_ignore_ascii_case(word)))
+/// Whether an error says of itself that it was dealt with.
+pub(crate) fn takes_back(text: &str) -> bool {
+    text.split(|c: char| !c.is_ascii_alphabetic()).any(|word| {
+        ["corrected", "recovered", "cleared", "resolved"].iter().any(|known| known.eq_ignore_ascii_case(word))
+    })
 }

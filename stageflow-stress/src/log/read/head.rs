@@ -25,10 +25,16 @@ pub(super) fn head(line: &str) -> Option<Head<'_>> {
     match *b.first()? {
         b'0'..=b'9' | b'A'..=b'Z' | b'[' | b'<' | b'-' => {}
         b'a'..=b'z' => {
-            return if looks_loose(b) { leading_level(line).or_else(|| loose(line)) } else { leading_level(line) };
+            return if looks_loose(b) {
+                leading_level(line).or_else(|| loose(line))
+            } else {
+                leading_level(line)
+            };
         }
         // Indented lines continue a record, but for the pretty format, which indents its heads by two.
-        b' ' if b.get(2).is_some_and(u8::is_ascii_digit) => return head(&line[2..]).filter(|head| head.level.is_some()),
+        b' ' if b.get(2).is_some_and(u8::is_ascii_digit) => {
+            return head(&line[2..]).filter(|head| head.level.is_some());
+        }
         _ => return None,
     }
     let strict = strict(line);
@@ -50,8 +56,15 @@ fn looks_loose(b: &[u8]) -> bool {
 
 fn strict(line: &str) -> Option<Head<'_>> {
     let b = line.as_bytes();
-    let mut head =
-        Head { format: Format::Text, micros: NO_TIME, level: None, thread: "", span: "", target: "", message: "" };
+    let mut head = Head {
+        format: Format::Text,
+        micros: NO_TIME,
+        level: None,
+        thread: "",
+        span: "",
+        target: "",
+        message: "",
+    };
     let mut at = 0;
     let mut bracketed = false;
     let mut syslog = false;
@@ -116,7 +129,9 @@ fn strict(line: &str) -> Option<Head<'_>> {
             let close = if c == b'[' { b']' } else { b')' };
             let Some(end) = b[at..].iter().take(120).position(|c| *c == close).map(|n| at + n) else { break };
             let inner = &line[at + 1..end];
-            if head.level.is_none() && let Some(level) = any_level(inner.trim()) {
+            if head.level.is_none()
+                && let Some(level) = any_level(inner.trim())
+            {
                 head.level = Some(level);
             } else if head.micros != NO_TIME && head.thread.is_empty() && (c == b'[') {
                 head.thread = inner;
@@ -153,13 +168,21 @@ fn strict(line: &str) -> Option<Head<'_>> {
         if head.micros == NO_TIME {
             return None;
         }
-        if numbers < 3 && word.bytes().all(|c| c.is_ascii_digit()) && (head.level.is_none() || head.target.is_empty() && b.get(end) == Some(&b'|')) {
+        if numbers < 3
+            && word.bytes().all(|c| c.is_ascii_digit())
+            && (head.level.is_none() || head.target.is_empty() && b.get(end) == Some(&b'|'))
+        {
             numbers += 1;
             at = end;
             continue;
         }
         // `time - logger - LEVEL - message`: a name between dashes before the level.
-        if dashes > 0 && head.level.is_none() && head.target.is_empty() && line[end..].starts_with(" - ") && is_target(word) {
+        if dashes > 0
+            && head.level.is_none()
+            && head.target.is_empty()
+            && line[end..].starts_with(" - ")
+            && is_target(word)
+        {
             head.target = word;
             head.format = Format::Python;
             at = end;
@@ -207,7 +230,9 @@ fn strict(line: &str) -> Option<Head<'_>> {
     }
     if head.target.is_empty() {
         if bracketed {
-            if let Some((target, message)) = rest.split_once("] ").or_else(|| rest.strip_suffix(']').map(|t| (t, ""))) {
+            if let Some((target, message)) =
+                rest.split_once("] ").or_else(|| rest.strip_suffix(']').map(|t| (t, "")))
+            {
                 head.target = target.trim();
                 rest = message;
             }
@@ -221,13 +246,18 @@ fn strict(line: &str) -> Option<Head<'_>> {
         }
     }
     if head.format == Format::Text {
-        head.format = if head.level.is_some() && dashes == 0 && !line.starts_with('[') && b.get(10) == Some(&b'T') {
-            Format::Tracing
-        } else if head.level.is_some() && !glog && (line.contains("] ") || dashes > 0) && !head.target.is_empty() {
-            Format::Python
-        } else {
-            Format::Text
-        };
+        head.format =
+            if head.level.is_some() && dashes == 0 && !line.starts_with('[') && b.get(10) == Some(&b'T') {
+                Format::Tracing
+            } else if head.level.is_some()
+                && !glog
+                && (line.contains("] ") || dashes > 0)
+                && !head.target.is_empty()
+            {
+                Format::Python
+            } else {
+                Format::Text
+            };
     }
     head.message = rest.trim_start();
     Some(head)
@@ -279,13 +309,20 @@ fn target(rest: &str) -> (&str, &str, &str) {
                 at += 1;
                 word = at;
             }
-            Some(c) if c.is_ascii_alphanumeric() || matches!(c, b'_' | b'.' | b'$' | b':' | b'/' | b'-' | b'@' | b'<' | b'>') => {
+            Some(c)
+                if c.is_ascii_alphanumeric()
+                    || matches!(c, b'_' | b'.' | b'$' | b':' | b'/' | b'-' | b'@' | b'<' | b'>') =>
+            {
                 at += 1;
                 if at - word > 120 {
                     return (&rest[..span], "", &rest[word..]);
                 }
             }
-            Some(b' ') if at > word + 3 && rest[word..at].contains('.') && rest[word..at].bytes().all(|c| c.is_ascii_lowercase() || c == b'.' || c == b'_') => {
+            Some(b' ')
+                if at > word + 3
+                    && rest[word..at].contains('.')
+                    && rest[word..at].bytes().all(|c| c.is_ascii_lowercase() || c == b'.' || c == b'_') =>
+            {
                 // A dotted logger name without a colon, as OpenStack prints.
                 return (&rest[..span], &rest[word..at], &rest[at + 1..]);
             }
@@ -297,7 +334,10 @@ fn target(rest: &str) -> (&str, &str, &str) {
 fn is_target(name: &str) -> bool {
     !name.is_empty()
         && name.len() <= 120
-        && name.bytes().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'_' | b'.' | b'$' | b':' | b'/' | b'-' | b'@' | b'<' | b'>' | b'*'))
+        && name.bytes().all(|c| {
+            c.is_ascii_alphanumeric()
+                || matches!(c, b'_' | b'.' | b'$' | b':' | b'/' | b'-' | b'@' | b'<' | b'>' | b'*')
+        })
         && name.bytes().any(|c| c.is_ascii_alphabetic())
 }
 

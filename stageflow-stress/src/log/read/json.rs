@@ -12,7 +12,12 @@ use super::time::time;
 /// Reads a line into a record; nothing if it is no JSON object, or one without message and level.
 pub(super) fn record<'a>(line: &'a str, log: &mut Log<'a>) -> Option<Record<'a>> {
     let start = log.fields.len();
-    let mut out = Out { record: Record { micros: NO_TIME, ..Record::default() }, log, known: false, span: String::new() };
+    let mut out = Out {
+        record: Record { micros: NO_TIME, ..Record::default() },
+        log,
+        known: false,
+        span: String::new(),
+    };
     let mut reader = serde_json::Deserializer::from_str(line);
     let whole = (&mut reader).deserialize_map(Object { out: &mut out, depth: 0 }).and_then(|()| reader.end());
     let (mut record, known, span) = (out.record, out.known, out.span);
@@ -72,7 +77,9 @@ impl<'a> Out<'a, '_> {
             return;
         }
         match key {
-            "timestamp" | "time" | "ts" | "@timestamp" | "asctime" | "datetime" | "date" if self.record.micros == NO_TIME => {
+            "timestamp" | "time" | "ts" | "@timestamp" | "asctime" | "datetime" | "date"
+                if self.record.micros == NO_TIME =>
+            {
                 let value = text(raw);
                 if let Some((micros, _)) = time(value.as_bytes()).or_else(|| seconds(&value)) {
                     self.record.micros = micros;
@@ -92,7 +99,9 @@ impl<'a> Out<'a, '_> {
                 self.known = true;
                 return;
             }
-            "target" | "logger" | "name" | "logger_name" if self.record.target == 0 && raw.starts_with('"') => {
+            "target" | "logger" | "name" | "logger_name"
+                if self.record.target == 0 && raw.starts_with('"') =>
+            {
                 self.record.target = self.log.texts.add(&text(raw));
                 return;
             }
@@ -141,12 +150,16 @@ impl<'a> Out<'a, '_> {
 
 /// `name{key=value}` of a span object.
 fn span_text(raw: &str) -> String {
-    let Ok(map) = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(raw) else { return String::new() };
+    let Ok(map) = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(raw) else {
+        return String::new();
+    };
     let name = map.get("name").and_then(|name| name.as_str()).unwrap_or_default();
     let fields: Vec<String> = map
         .iter()
         .filter(|(key, _)| *key != "name")
-        .map(|(key, value)| value.as_str().map_or_else(|| format!("{key}={value}"), |value| format!("{key}={value}")))
+        .map(|(key, value)| {
+            value.as_str().map_or_else(|| format!("{key}={value}"), |value| format!("{key}={value}"))
+        })
         .collect();
     if fields.is_empty() { name.to_owned() } else { format!("{name}{{{}}}", fields.join(" ")) }
 }

@@ -58,6 +58,11 @@ impl<'a> Source<'a> {
     pub fn text(&self) -> &str {
         &self.text
     }
+
+    /// Bytes that are no UTF-8.
+    pub fn invalid_utf8(&self) -> u64 {
+        self.invalid_utf8
+    }
 }
 
 /// Removes the escape sequences by which terminals colour text.
@@ -76,7 +81,8 @@ fn without_colours(text: &str) -> (String, u64) {
             rest = &rest[at + 1..];
             if let Some(sequence) = rest.strip_prefix('[') {
                 // It ends at its first letter.
-                let end = sequence.find(|c: char| ('@'..='~').contains(&c)).map_or(sequence.len(), |end| end + 1);
+                let end =
+                    sequence.find(|c: char| ('@'..='~').contains(&c)).map_or(sequence.len(), |end| end + 1);
                 rest = &sequence[end..];
             }
         }
@@ -88,7 +94,7 @@ fn without_colours(text: &str) -> (String, u64) {
 /// Reads the records of a log.
 pub(crate) fn read<'a>(source: &'a Source<'_>) -> Log<'a> {
     let text = source.text();
-    let mut log = Log {
+    let log = Log {
         invalid_utf8: source.invalid_utf8,
         nuls: source.nuls,
         coloured: source.coloured,
@@ -181,7 +187,9 @@ impl<'a> Reader<'a> {
                 b'{' => json::record(line, &mut self.log).map(|record| (Format::Json, record)),
                 _ => None,
             };
-            if let Some((format, record)) = record.or_else(|| self.logfmt(line)).or_else(|| self.headed(line, before)) {
+            if let Some((format, record)) =
+                record.or_else(|| self.logfmt(line)).or_else(|| self.headed(line, before))
+            {
                 return self.push(text, format, record);
             }
         }
@@ -206,8 +214,13 @@ impl<'a> Reader<'a> {
         let before = self.log.fields.len() as u32;
         message_fields(line, &mut self.log);
         let fields = before..self.log.fields.len() as u32;
-        let record =
-            Record { kind: Kind::Raw, micros: NO_TIME, message: Cow::Borrowed(line), fields, ..Record::default() };
+        let record = Record {
+            kind: Kind::Raw,
+            micros: NO_TIME,
+            message: Cow::Borrowed(line),
+            fields,
+            ..Record::default()
+        };
         self.push(text, Format::Plain, record);
     }
 
@@ -240,7 +253,9 @@ impl<'a> Reader<'a> {
                 "time" | "ts" | "timestamp" if record.micros == NO_TIME => {
                     record.micros = time::time(value.as_bytes()).map_or(NO_TIME, |(micros, _)| micros);
                 }
-                "level" | "lvl" | "severity" if record.level.is_none() => record.level = head::any_level(value),
+                "level" | "lvl" | "severity" if record.level.is_none() => {
+                    record.level = head::any_level(value)
+                }
                 "msg" | "message" if record.message.is_empty() => record.message = Cow::Borrowed(value),
                 "target" | "logger" if record.target == 0 => record.target = self.log.texts.add(value),
                 _ => {
@@ -314,9 +329,19 @@ impl<'a> Reader<'a> {
             self.trace = next;
             return true;
         }
-        let chained = ["Caused by", "Suppressed: ", "During handling of the above", "The above exception was", "note: run with", "note: Some details", "stack backtrace:", "Stack backtrace:", "... "]
-            .iter()
-            .any(|start| line.starts_with(start));
+        let chained = [
+            "Caused by",
+            "Suppressed: ",
+            "During handling of the above",
+            "The above exception was",
+            "note: run with",
+            "note: Some details",
+            "stack backtrace:",
+            "Stack backtrace:",
+            "... ",
+        ]
+        .iter()
+        .any(|start| line.starts_with(start));
         if chained {
             return true;
         }
@@ -370,9 +395,16 @@ impl<'a> Iterator for Pairs<'a> {
         loop {
             let b = self.0.as_bytes();
             let at = b.iter().position(|c| *c == b'=')?;
-            let start = b[..at].iter().rposition(|c| !(c.is_ascii_alphanumeric() || matches!(c, b'_' | b'.' | b'-'))).map_or(0, |n| n + 1);
+            let start = b[..at]
+                .iter()
+                .rposition(|c| !(c.is_ascii_alphanumeric() || matches!(c, b'_' | b'.' | b'-')))
+                .map_or(0, |n| n + 1);
             let (key, rest) = (&self.0[start..at], &self.0[at + 1..]);
-            if key.is_empty() || !key.as_bytes()[0].is_ascii_alphabetic() || key.len() > 64 || rest.starts_with('=') {
+            if key.is_empty()
+                || !key.as_bytes()[0].is_ascii_alphabetic()
+                || key.len() > 64
+                || rest.starts_with('=')
+            {
                 self.0 = rest;
                 continue;
             }

@@ -58,7 +58,9 @@ fn one_file_may_mix_formats() {
 fn hostile_bytes_are_read_and_counted() {
     let long = "x".repeat(1 << 20);
     let mut bytes = b"2026-01-14T09:00:00Z INFO app: a\xff\xfeb\0c\r\n\x1b[2m2026-01-14T09:00:01Z\x1b[0m \x1b[31mERROR\x1b[0m app: red\r\n".to_vec();
-    bytes.extend_from_slice(format!("2026-01-14T09:00:02Z INFO app: {long}\n2026-01-14T09:00:03Z INFO app: torn").as_bytes());
+    bytes.extend_from_slice(
+        format!("2026-01-14T09:00:02Z INFO app: {long}\n2026-01-14T09:00:03Z INFO app: torn").as_bytes(),
+    );
     let source = Source::new(&bytes);
     let log = read(&source);
     assert_eq!(levels(&log), ["INFO", "ERROR", "INFO", "INFO"]);

@@ -4,7 +4,11 @@
 pub(super) fn time(b: &[u8]) -> Option<(i64, usize)> {
     let first = *b.first()?;
     if first.is_ascii_digit() {
-        return iso(b).or_else(|| of_day(b, 0)).or_else(|| month_day(b)).or_else(|| compact(b)).or_else(|| epoch(b));
+        return iso(b)
+            .or_else(|| of_day(b, 0))
+            .or_else(|| month_day(b))
+            .or_else(|| compact(b))
+            .or_else(|| epoch(b));
     }
     if first.is_ascii_uppercase() { named(b) } else { None }
 }
@@ -143,7 +147,10 @@ fn named(b: &[u8]) -> Option<(i64, usize)> {
     }
     let month = is(
         at,
-        &[b"Jan ", b"Feb ", b"Mar ", b"Apr ", b"May ", b"Jun ", b"Jul ", b"Aug ", b"Sep ", b"Oct ", b"Nov ", b"Dec "],
+        &[
+            b"Jan ", b"Feb ", b"Mar ", b"Apr ", b"May ", b"Jun ", b"Jul ", b"Aug ", b"Sep ", b"Oct ",
+            b"Nov ", b"Dec ",
+        ],
     )? as i64
         + 1;
     at += 4;
@@ -200,8 +207,17 @@ mod tests {
 
     #[test]
     fn what_only_resembles_a_time_is_none() {
-        for text in ["12:00", "25:00:00", "2026-13-01T00:00:00Z", "2026-01-14", "1234567", "May be", "12:30:45x", "", "10.251.73.220"]
-        {
+        for text in [
+            "12:00",
+            "25:00:00",
+            "2026-13-01T00:00:00Z",
+            "2026-01-14",
+            "1234567",
+            "May be",
+            "12:30:45x",
+            "",
+            "10.251.73.220",
+        ] {
             assert_eq!(time(text.as_bytes()), None, "{text}");
         }
     }
