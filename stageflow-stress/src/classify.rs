@@ -198,6 +198,25 @@ words! {
     }
 }
 
+impl Severity {
+    /// How soon somebody answers for a finding of this severity.
+    ///
+    /// ```
+    /// use stageflow_stress::Severity;
+    /// assert_eq!(Severity::High.response(), "within 1 week");
+    /// ```
+    #[must_use]
+    pub const fn response(self) -> &'static str {
+        match self {
+            Severity::Critical => "immediately",
+            Severity::High => "within 1 week",
+            Severity::Medium => "within 1 month",
+            Severity::Low => "from the backlog",
+            Severity::Info => "optional",
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,15 +4,27 @@
 //! span that was opened within a test; else to the test that its thread is tagged with; else to the only test that is
 //! active. How it was found is written beside it. What cannot be attributed is kept apart and counted.
 
+//!
+//! A record is stored as it happens, in binary form, into a piece of a mapped file that its thread holds: it survives the
+//! death of the process, and costs no system call. Text is made of it when the test is over, or when somebody asks
+//! earlier; `recover` does it for processes that are gone. What is secret by its shape is replaced before it is stored.
+
+mod arena;
+mod index;
 mod layer;
 mod logfile;
 mod panics;
+mod record;
+mod recover;
+mod render;
 mod routing;
 mod spans;
+mod writer;
 
 pub use layer::{StageflowLayer, layer};
-pub use logfile::{LogEvent, LogFile, keep_unattributed_in, unattributed_count};
+pub use logfile::{LogEvent, LogFile, end_all, keep_in, segments_below, unattributed_count};
 pub use panics::{CaughtPanic, hook_is_ours, payload_text, quietly, reinstall as reinstall_hook};
+pub use recover::recover;
 pub use routing::{Active, current, current_id, enter, register, tag_thread, unregister};
 pub use spans::SpanSeen;
 

@@ -107,6 +107,24 @@ pub fn current() -> Option<(Arc<Active>, Route)> {
     }
 }
 
+/// As [`current`], without taking hold of the test.
+pub fn with_current<T>(tell: impl FnOnce(&Arc<Active>, Route) -> T) -> Option<T> {
+    let mut tell = Some(tell);
+    let tagged = TAG.try_with(|tag| {
+        let tag = tag.borrow();
+        tag.as_ref().and_then(|test| tell.take().map(|tell| tell(test, Route::Thread)))
+    });
+    if let Ok(Some(told)) = tagged {
+        return Some(told);
+    }
+    let tell = tell?;
+    let active = ACTIVE.read().unwrap_or_else(PoisonError::into_inner);
+    match active.as_slice() {
+        [only] => Some(tell(only, Route::Sole)),
+        _ => None,
+    }
+}
+
 /// Tags the current thread for as long as it lives: for threads that are started for one test.
 pub fn tag_thread(test: &Arc<Active>) {
     TAG.with(|tag| *tag.borrow_mut() = Some(test.clone()));

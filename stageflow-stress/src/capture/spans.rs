@@ -49,9 +49,9 @@ impl OpenSpans {
             .collect()
     }
 
-    pub(super) fn opened(&self, id: u64, text: &str) {
+    pub(super) fn opened(&self, id: u64, text: impl FnOnce() -> String) {
         if self.watched.load(Ordering::Relaxed) {
-            let span = OpenSpan { text: text.to_owned(), entered_on: Vec::new(), changed: Instant::now() };
+            let span = OpenSpan { text: text(), entered_on: Vec::new(), changed: Instant::now() };
             self.lock().insert(id, span);
         }
     }

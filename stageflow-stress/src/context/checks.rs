@@ -12,6 +12,7 @@ use crate::classify::Severity;
 use crate::finding::{Attachment, Finding, FindingType};
 use crate::golden;
 use crate::journal::record::{Check, GoldenOutcome, GoldenRecord, Metric, Record, Sample, Throughput};
+use crate::redact;
 use crate::run::{slug, write_atomically};
 
 /// Longer values are cut: a report shows what differs, the log can hold the rest.
@@ -190,7 +191,7 @@ impl Inner {
             let stem = format!("{}__{}", self.start.slug, slug(name));
             let mut keep = |kind: &str, extension: &str, content: &str| {
                 let path = format!("results/golden/{stem}.{kind}.{extension}");
-                match write_atomically(&self.run.dir.join(&path), content.as_bytes()) {
+                match write_atomically(&self.run.dir.join(&path), redact::cow(content).as_bytes()) {
                     Ok(()) => files.push(path),
                     Err(error) => eprintln!("stageflow-stress: cannot keep {path}: {error}"),
                 }

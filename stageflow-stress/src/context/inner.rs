@@ -11,6 +11,7 @@ use crate::classify::Severity;
 use crate::finding::{Finding, KnownFindings, fingerprint};
 use crate::journal::record::{Check, FindingRecord, GoldenOutcome, Metric, Record, TestStart};
 use crate::log::format::{Level, Route};
+use crate::redact;
 use crate::registry::TestDef;
 use crate::roadmap::Entry;
 use crate::run::{Run, shown_below};
@@ -113,6 +114,7 @@ impl Inner {
         } else if !finding.reproduction.steps.contains(&self.start.reproduce) {
             finding.reproduction.steps.push(self.start.reproduce.clone());
         }
+        finding = redact::serializable(finding);
         // What is wrong with the finding itself is said within it: it must not be lost for a bad attachment.
         if let Err(problem) = finding.check() {
             finding.repair(&problem);

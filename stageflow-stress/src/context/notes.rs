@@ -12,6 +12,7 @@ use crate::journal::record::{
     Aspect, Citation, ContextFact, DocumentationAspect, DocumentationFeedback, DxScore, DxTime, DxTimed,
     Fact, Hypothesis, HypothesisResult, Ledger, LedgerRecord, Note, Record, Topic,
 };
+use crate::redact;
 use crate::run::write_atomically;
 
 impl TestContext {
@@ -120,7 +121,7 @@ impl TestContext {
                 "write a path below `mocks/`, `pipelines/`, `tests/`, `research/` or `results/`",
             ));
         }
-        write_atomically(&self.inner.run.dir.join(parsed), content.as_ref())
+        write_atomically(&self.inner.run.dir.join(parsed), &redact::content(content.as_ref()))
             .map_err(|source| SaveError::Io { path: path.to_owned(), source })
     }
 }

@@ -1,5 +1,6 @@
 //! Findings: what was found, under one identity for as long as it lives.
 
+pub(crate) mod alike;
 mod check;
 pub(crate) mod document;
 mod fingerprint;
@@ -12,19 +13,21 @@ mod model;
 mod query;
 mod registry;
 #[cfg(test)]
-mod samples;
+pub(crate) mod samples;
 mod store;
 mod suggest;
 pub(crate) mod time;
 
 pub use crate::journal::record::{KnownAs, Ledger};
 pub use check::FindingError;
-pub use document::{Document, DocumentError, DocumentFinding, DocumentMetadata, Word};
+pub use document::{Document, DocumentError, DocumentFinding, DocumentMetadata, Profile, Word};
 pub use fingerprint::{fingerprint, is_fingerprint};
 pub use ids::{AnyId, EntryId, FindingId, IdError, LedgerId};
 pub use known::{KNOWN_FILE, KnownError, KnownFinding, KnownFindings, KnownProblem, paste_block};
 #[cfg(feature = "cli")]
 pub use known::{KnownFile, KnownFileError};
+pub use ledger::file::{Imported, LedgerEntry, LedgerError, LedgerFile};
+pub use ledger::lint::{Doubt, DoubtKind};
 pub use lifecycle::{
     Change, LIFECYCLE, LifecycleError, NextFinding, Resolution, ResolutionType, Step, Subject, Transition,
     step,
@@ -35,6 +38,7 @@ pub use model::{
     Frequency, Impact, Recommendation, Reproduction, RiskLevel,
 };
 pub use query::Query;
+pub(crate) use registry::run_order;
 pub use registry::{LoadedRegistry, REGISTRY_FILE, Registered, Registry, RegistryError};
 pub use store::{FindingStore, FoundFinding, StoreError, StoreProblem, StoreProblemKind, StoredRun};
 

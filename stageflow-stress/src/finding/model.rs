@@ -272,6 +272,15 @@ pub struct Counted {
     pub trials: u64,
 }
 
+impl Counted {
+    /// The shares that the count allows, with 95 % confidence (Wilson); nothing where nobody tried.
+    #[must_use]
+    pub fn interval(self) -> Option<crate::stats::Interval> {
+        let share = crate::stats::Proportion::new(self.seen, self.trials).ok()?;
+        share.wilson(crate::stats::Z_95).ok()
+    }
+}
+
 /// Whom a finding harms and how.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]

@@ -97,16 +97,15 @@ pub(crate) fn test(name: &str, status: TestStatus) -> TestState {
 }
 
 pub(crate) fn stored(finding: Finding, number: usize) -> StoredFinding {
+    let at = format!("2026-01-14T09:00:{:02}.000001Z", number % 60);
+    let (id, print) =
+        (format!("DAG-005-{}-{number:03}", finding.kind.code()), fingerprint("DAG-005", &finding));
     StoredFinding {
-        id: format!("DAG-005-{}-{number:03}", finding.kind.code()),
-        fingerprint: fingerprint("DAG-005", &finding),
-        source: "author".to_owned(),
+        id,
         occurrences: 2,
         tests: vec!["pipeline::fan_out".to_owned()],
-        created_at: format!("2026-01-14T09:00:{:02}.000001Z", number % 60),
         updated_at: "2026-01-14T09:30:00.000000Z".to_owned(),
-        known: None,
-        finding,
+        ..StoredFinding::new(print, finding, "author".to_owned(), at)
     }
 }
 

@@ -1,6 +1,7 @@
 //! One line: JSON, closed by `,"crc":"xxxxxxxx"}` over everything before it.
 
 use super::record::Envelope;
+use crate::redact;
 
 const OPEN: &str = ",\"crc\":\"";
 const CLOSE: &str = "\"}";
@@ -8,6 +9,9 @@ const CLOSE: &str = "\"}";
 /// The line of an envelope, with its newline.
 pub fn encode(envelope: &Envelope) -> serde_json::Result<String> {
     let mut line = serde_json::to_string(envelope)?;
+    if let Some(clean) = redact::json(&line) {
+        line = clean;
+    }
     line.pop();
     let crc = crc32fast::hash(line.as_bytes());
     line.push_str(&format!("{OPEN}{crc:08x}{CLOSE}\n"));

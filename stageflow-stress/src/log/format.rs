@@ -157,6 +157,7 @@ impl Header {
     }
 
     /// The first value of a key.
+    #[cfg(test)]
     pub fn get(&self, key: &str) -> Option<&str> {
         self.0.iter().find(|(known, _)| known == key).map(|(_, value)| value.as_str())
     }

@@ -9,10 +9,10 @@ mod diff;
 pub mod digest;
 mod event;
 mod excerpt;
-#[allow(dead_code, reason = "the capture of spans is written next")]
 pub mod format;
 mod hash;
 mod mask;
+pub mod otlp;
 mod outputs;
 mod own;
 mod parse;
@@ -20,7 +20,6 @@ mod profile;
 pub mod public;
 mod read;
 pub mod rules;
-#[allow(dead_code, reason = "the capture of spans is written next")]
 pub mod spans;
 mod template;
 mod trace;

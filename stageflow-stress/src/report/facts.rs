@@ -7,6 +7,7 @@ use crate::classify::Severity;
 use crate::finding::FindingType;
 use crate::journal::record::{ContextFact, Fact, GoldenOutcome, TestStatus};
 use crate::log::LogDigest;
+use crate::log::digest::DetectorOutcome;
 use crate::markdown::count;
 use crate::run::Registered;
 use crate::run::state::{RunState, StoredFinding, TestState};
@@ -135,6 +136,24 @@ impl<'a> Facts<'a> {
         assertions.filter(|place| place.is_missing()).count()
     }
 
+    /// Tests with the finding that a probe would not have noticed what it looks for.
+    pub fn unproven(&self) -> usize {
+        let unproven: BTreeSet<&str> = self
+            .state
+            .findings
+            .iter()
+            .filter(|stored| stored.finding.rule == "probe.unproven")
+            .map(|stored| stored.fingerprint.as_str())
+            .collect();
+        let has = |test: &&TestState| test.findings.iter().any(|print| unproven.contains(print.as_str()));
+        self.state.tests.iter().filter(has).count()
+    }
+
+    /// Outcomes of log detectors that could not conclude.
+    pub fn inconclusive(&self) -> usize {
+        self.logs.values().map(|log| log.detectors_with(DetectorOutcome::Inconclusive).count()).sum()
+    }
+
     /// Commands that reproduce a finding: those of the tests that saw it.
     pub fn reproduce(&self, stored: &StoredFinding) -> Vec<&'a str> {
         stored
@@ -153,7 +172,7 @@ impl<'a> Facts<'a> {
 
     /// Counts that tell of absence, in words; those that are zero included.
     pub fn absences(&self) -> Vec<(&'static str, u64)> {
-        let lost: u64 = self.state.losses.iter().map(|loss| loss.count).sum();
+        let lost = self.state.losses.iter().fold(0, |sum: u64, loss| sum.saturating_add(loss.count));
         vec![
             ("registered tests that did not run", self.never_ran() as u64),
             ("assertions not satisfied", self.unsatisfied() as u64),
@@ -161,6 +180,7 @@ impl<'a> Facts<'a> {
             ("tests refused", self.tests_with(TestStatus::Refused) as u64),
             ("tests crashed", self.tests_with(TestStatus::Crashed) as u64),
             ("tests still running", self.tests_with(TestStatus::Running) as u64),
+            ("probes that did not prove themselves", self.unproven() as u64),
             ("passed tests that checked nothing", self.checked_nothing.len() as u64),
             ("goldens without reference", self.goldens_with(GoldenOutcome::New) as u64),
             ("goldens accepted in this run", self.goldens_with(GoldenOutcome::Accepted) as u64),
@@ -169,6 +189,7 @@ impl<'a> Facts<'a> {
             ("log records lost", self.log_records().1),
             ("logs captured in part", self.partial_logs() as u64),
             ("tests whose log was not analysed", self.unanalysed),
+            ("inconclusive outcomes of log detectors", self.inconclusive() as u64),
             ("journal lines unreadable", self.state.unreadable_lines),
             ("losses that were recorded", lost),
             ("records after the end of their test", self.state.tests.iter().map(|test| test.late).sum()),

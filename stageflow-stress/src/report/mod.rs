@@ -9,11 +9,13 @@ mod final_report;
 #[cfg(feature = "html")]
 pub mod html;
 mod metrics;
+mod next;
 mod readme;
 mod research;
 mod sanity;
 mod summary;
 mod verdict;
+mod words;
 
 #[cfg(test)]
 mod tests;

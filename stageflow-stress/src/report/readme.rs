@@ -7,6 +7,7 @@ use crate::run::state::StoredFinding;
 
 use super::OtherFile;
 use super::facts::{Facts, summary_of};
+use super::next;
 use super::verdict::RunStatus;
 
 /// Findings that are listed; the report has all of them.
@@ -46,6 +47,8 @@ pub fn readme(facts: &Facts<'_>, files: &[(String, String)], others: &[OtherFile
         doc.line("The run is blocked: its data cannot be. Nothing that is computed from it can be believed.");
         doc.items(facts.impossible.iter().map(String::as_str));
     }
+    doc.heading(2, "What to do next");
+    next::write(&mut doc, &next::steps(facts));
     doc.heading(2, "What is missing");
     let absences: Vec<_> = facts.absences().into_iter().filter(|(_, n)| *n > 0).collect();
     if absences.is_empty() {
@@ -65,9 +68,13 @@ pub fn readme(facts: &Facts<'_>, files: &[(String, String)], others: &[OtherFile
         let finding = &stored.finding;
         let known =
             stored.known.as_ref().map_or_else(String::new, |known| format!(", known as {}", known.status));
-        Inline::default()
-            .strong(&stored.id)
-            .text(format!(" {} {}{known}: {}", finding.severity, finding.kind, finding.title))
+        Inline::default().strong(&stored.id).text(format!(
+            " {} {}{known}, answer {}: {}",
+            finding.severity,
+            finding.kind,
+            finding.severity.response(),
+            finding.title
+        ))
     }));
     if key.len() > SHOWN {
         doc.line(format!("And {} in the report.", count(key.len() - SHOWN, "more", "more")));

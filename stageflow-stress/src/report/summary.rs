@@ -13,6 +13,7 @@ use crate::run::state::TestState;
 use super::dx;
 use super::facts::{Facts, TestFate};
 use super::metrics;
+use super::next;
 
 /// Format of both files.
 const FORMAT: u32 = 1;
@@ -88,6 +89,7 @@ pub fn summary(facts: &Facts<'_>) -> Value {
             .map(|(what, count)| json!({ "what": what, "count": count }))
             .collect::<Vec<_>>(),
         "losses": state.losses,
+        "next": next::json(&next::steps(facts)),
         "latency": metrics::series(state).iter().take(8).map(|series| {
             let value = |n: usize| series.percentiles()[n].1.clone().ok();
             json!({

@@ -124,7 +124,7 @@ pub fn verdict(state: &RunState, logs: &[LogDigest]) -> Verdict {
     add(unanalysed(state, logs).count(), "log that was not analysed", "logs that were not analysed");
     let lossy = ended.filter(|end| end.log.lost > 0 || end.log.partial.is_some()).count();
     add(lossy, "log with dropped telemetry", "logs with dropped telemetry");
-    let losses = state.losses.iter().map(|loss| loss.count).sum::<u64>();
+    let losses = state.losses.iter().fold(0, |sum: u64, loss| sum.saturating_add(loss.count));
     add(usize::try_from(losses).unwrap_or(usize::MAX), "recorded loss", "recorded losses");
     let unreadable = usize::try_from(state.unreadable_lines).unwrap_or(usize::MAX);
     add(unreadable, "unreadable journal line", "unreadable journal lines");

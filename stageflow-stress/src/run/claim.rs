@@ -14,6 +14,7 @@ use super::invocation::Invocation;
 use super::slug::slug;
 use super::state::{EntryInfo, Environment, RunInfo};
 use crate::journal;
+use crate::redact;
 use crate::settings::Settings;
 
 /// Format of the store and of a run folder.
@@ -164,6 +165,9 @@ fn read_shared(path: &Path) -> Option<Shared> {
 fn write_json(path: &Path, value: &impl Serialize) -> io::Result<()> {
     let mut text = serde_json::to_string_pretty(value).map_err(io::Error::from)?;
     text.push('\n');
+    if let Some(clean) = redact::json(&text) {
+        text = clean;
+    }
     write_atomically(path, text.as_bytes())
 }
 

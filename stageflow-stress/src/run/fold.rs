@@ -7,11 +7,18 @@ use std::path::Path;
 
 use super::catalogue::{self, PlaceState};
 use super::claim::read_info;
-use super::state::{RunState, StoredFinding, TestState, Timed};
-use crate::finding::{Finding, FindingType, fingerprint};
+use super::state::{RunState, Sighting, StoredFinding, TestState, Timed};
+use crate::finding::alike::Words;
+use crate::finding::{Counted, Finding, FindingType, fingerprint};
 use crate::journal::record::{Envelope, FindingRecord, Loss, ProcessInfo, Record, TestStatus};
 use crate::journal::{self, JournalRead};
 use crate::{Severity, sys};
+
+/// At most this many sightings of a finding are kept besides the first, and as many duplicates suggested.
+const SIGHTINGS: usize = 5;
+
+/// At most this many findings of one type and component are compared with each other.
+const COMPARED: usize = 100;
 
 /// Reads all journals of a run folder.
 pub fn read_state(dir: &Path) -> io::Result<RunState> {
@@ -152,17 +159,16 @@ impl Fold {
 
     fn finding(&mut self, record: FindingRecord, test: String, at: String) {
         let stored = self.findings.entry(record.fingerprint.clone()).or_insert_with(|| StoredFinding {
-            id: String::new(),
-            fingerprint: record.fingerprint.clone(),
-            finding: record.finding.clone(),
-            source: record.source,
-            occurrences: 0,
-            tests: Vec::new(),
-            created_at: at.clone(),
-            updated_at: at.clone(),
             known: record.known,
+            ..StoredFinding::new(
+                record.fingerprint.clone(),
+                record.finding.clone(),
+                record.source,
+                at.clone(),
+            )
         });
         stored.occurrences += 1;
+        sighted(stored, &record.finding);
         stored.created_at = stored.created_at.clone().min(at.clone());
         stored.updated_at = stored.updated_at.clone().max(at);
         // The worst severity that any occurrence had.
@@ -220,15 +226,8 @@ impl Fold {
             // The first finding's text stands for places that differ in nothing but their line.
             let at = self.state.last_at.clone();
             self.findings.entry(print.clone()).or_insert_with(|| StoredFinding {
-                id: String::new(),
-                fingerprint: print,
-                finding,
-                source: "fold".to_owned(),
                 occurrences: 1,
-                tests: Vec::new(),
-                created_at: at.clone(),
-                updated_at: at,
-                known: None,
+                ..StoredFinding::new(print, finding, "fold".to_owned(), at)
             });
         }
     }
@@ -240,11 +239,77 @@ impl Fold {
     fn finish(mut self) -> RunState {
         self.never_happened();
         self.state.findings = self.findings.into_values().collect();
+        count_executions(&mut self.state);
+        suggest_duplicates(&mut self.state.findings);
         self.state.losses =
             self.losses.into_iter().map(|((what, why), count)| Loss { what, count, why }).collect();
         self.state.tests.sort_by(|left, right| {
             (&left.started_at, &left.start.name).cmp(&(&right.started_at, &right.start.name))
         });
         self.state
+    }
+}
+
+/// Keeps up to five sightings that differ from the first. Which ones depends on what they say and on nothing else.
+fn sighted(stored: &mut StoredFinding, finding: &Finding) {
+    let sighting = Sighting::of(finding);
+    if sighting == Sighting::of(&stored.finding) || stored.sightings.contains(&sighting) {
+        return;
+    }
+    let key = |sighting: &Sighting| {
+        let text = serde_json::to_vec(sighting).unwrap_or_default();
+        (crc32fast::hash(&text), text)
+    };
+    let wanted = key(&sighting);
+    let at = stored.sightings.partition_point(|kept| key(kept) < wanted);
+    stored.sightings.insert(at, sighting);
+    stored.sightings.truncate(SIGHTINGS);
+}
+
+/// How many executions of the tests that saw a finding saw it.
+fn count_executions(state: &mut RunState) {
+    let mut ended: BTreeMap<&str, u64> = BTreeMap::new();
+    let mut saw: BTreeMap<&str, u64> = BTreeMap::new();
+    for test in state.tests.iter().filter(|test| test.status != TestStatus::Running) {
+        *ended.entry(&test.start.name).or_default() += 1;
+        for fingerprint in &test.findings {
+            *saw.entry(fingerprint).or_default() += 1;
+        }
+    }
+    for stored in &mut state.findings {
+        stored.seen = Counted {
+            seen: saw.get(stored.fingerprint.as_str()).copied().unwrap_or(0),
+            trials: stored.tests.iter().filter_map(|test| ended.get(test.as_str())).sum(),
+        };
+    }
+}
+
+/// Suggests which findings may be the same: those that differ in nothing but their place and their message, and those whose
+/// titles say the same in nearly the same words. Of very many findings of one kind none is compared: they would say
+/// nothing but that.
+fn suggest_duplicates(findings: &mut [StoredFinding]) {
+    let mut groups: BTreeMap<(FindingType, String), Vec<usize>> = BTreeMap::new();
+    for (at, stored) in findings.iter().enumerate() {
+        let component = stored.finding.component.as_deref().unwrap_or_default().trim().to_lowercase();
+        groups.entry((stored.finding.kind, component)).or_default().push(at);
+    }
+    for group in groups.into_values().filter(|group| (2..=COMPARED).contains(&group.len())) {
+        let words: Vec<Words> = group.iter().map(|at| Words::of(&findings[*at].finding.title)).collect();
+        for later in 1..group.len() {
+            let subject = |at: usize| {
+                let finding = &findings[group[at]].finding;
+                finding.key.as_ref().map(|key| (&finding.rule, key))
+            };
+            let same = |earlier: &usize| {
+                let same_subject = subject(later).is_some() && subject(*earlier) == subject(later);
+                same_subject || words[*earlier].alike(&words[later])
+            };
+            let found: Vec<String> = (0..later)
+                .filter(same)
+                .take(SIGHTINGS)
+                .map(|earlier| findings[group[earlier]].fingerprint.clone())
+                .collect();
+            findings[group[later]].possible_duplicate_of = found;
+        }
     }
 }

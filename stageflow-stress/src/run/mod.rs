@@ -1,5 +1,6 @@
 //! The run folder: where it lies, how it is claimed, and how its files are made from the journals.
 
+mod aggregate;
 mod catalogue;
 mod claim;
 mod environment;
@@ -13,13 +14,17 @@ mod replay_tests;
 mod slug;
 pub(crate) mod state;
 mod store;
+mod validate;
 mod write;
 
-pub use write::{FoldError, recover};
+pub use aggregate::{Aggregate, AggregateOptions, AggregatedFinding, aggregate};
+pub use validate::{Problem, ProblemKind, Validation, validate, validate_file};
+pub(crate) use write::recover_logs;
+pub use write::{FoldError, findings_as, recover};
 
 pub(crate) use catalogue::{Catalogue, Catalogued, PlaceState, Registered, test_key};
 pub(crate) use claim::folders_of;
-pub(crate) use files::{create_unique, shown_below, write_atomically, write_whole};
+pub(crate) use files::{create_unique, locked, shown_below, write_atomically, write_whole};
 pub(crate) use handover::Handover;
 pub(crate) use invocation::Invocation;
 pub(crate) use slug::{file_time, slug};

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::catalogue::CatalogueState;
 use crate::classify::{Priority, Risk};
-use crate::finding::{Finding, FindingStatus};
+use crate::finding::{Counted, EvidenceItem, Finding, FindingStatus, Frequency};
 use crate::journal::record::{
     AssertionRecord, Check, Citation, ContextFact, DocumentationFeedback, DxScore, DxTime, GoldenRecord,
     Hypothesis, KnownAs, LedgerRecord, Loss, Measured, Metric, Note, ObserverRecord, PanicRecord,
@@ -202,6 +202,32 @@ pub struct StoredFinding {
     pub updated_at: String,
     /// What the committed file of known findings says of it; absent for an unknown finding.
     pub known: Option<KnownAs>,
+    /// How many executions of those tests saw it, of how many that ended.
+    pub seen: Counted,
+    /// Up to five sightings that differ from the first, chosen by their content alone.
+    pub sightings: Vec<Sighting>,
+    /// Sightings of findings that the committed file calls duplicates of it.
+    pub duplicate_occurrences: u64,
+    /// Fingerprints of findings that may be the same. A suggestion.
+    pub possible_duplicate_of: Vec<String>,
+    /// Ids that it had in runs that were merged into this one.
+    pub aliases: Vec<String>,
+}
+
+/// Another sighting of a finding.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Sighting {
+    /// Its title, with its values.
+    pub title: String,
+    /// Its description.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub description: String,
+    /// Where in the source.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub location: Option<String>,
+    /// What detectors saw.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub evidence: Vec<EvidenceItem>,
 }
 
 impl RunState {
@@ -242,7 +268,52 @@ impl TestState {
     }
 }
 
+impl Sighting {
+    /// The sighting of a record.
+    pub fn of(finding: &Finding) -> Self {
+        Sighting {
+            title: finding.title.clone(),
+            description: finding.description.clone(),
+            location: finding.location.clone(),
+            evidence: finding.evidence.clone(),
+        }
+    }
+}
+
 impl StoredFinding {
+    /// A finding that was not seen yet.
+    pub fn new(fingerprint: String, finding: Finding, source: String, at: String) -> Self {
+        StoredFinding {
+            id: String::new(),
+            fingerprint,
+            finding,
+            source,
+            occurrences: 0,
+            tests: Vec::new(),
+            created_at: at.clone(),
+            updated_at: at,
+            known: None,
+            seen: Counted { seen: 0, trials: 0 },
+            sightings: Vec::new(),
+            duplicate_occurrences: 0,
+            possible_duplicate_of: Vec::new(),
+            aliases: Vec::new(),
+        }
+    }
+
+    /// How often it was seen: as its author counted, else of the executions of its tests.
+    pub fn counted(&self) -> Option<Counted> {
+        self.finding.reproduction.counted.or((self.seen.trials > 0).then_some(self.seen))
+    }
+
+    /// The word for it. Fewer than three executions have none: what happened in one of one did not happen often.
+    pub fn frequency(&self) -> Option<Frequency> {
+        self.finding.reproduction.frequency().or_else(|| {
+            let seen = Some(self.seen).filter(|seen| seen.trials >= 3)?;
+            Frequency::of(seen.seen, seen.trials)
+        })
+    }
+
     /// The status: what the committed file says, else open. A finding that the file calls fixed and that was seen since
     /// is open.
     pub fn status(&self) -> FindingStatus {

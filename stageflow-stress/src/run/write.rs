@@ -1,6 +1,6 @@
 //! Writing the files of a run folder from its journals.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use super::files::{locked, write_atomically};
 use super::fold::read_state;
 use super::state::RunState;
-use crate::finding::{KnownFindings, REGISTRY_FILE, Registry, document, ledger};
+use crate::capture;
+use crate::finding::{KnownFindings, Profile, REGISTRY_FILE, Registry, document, ledger};
 use crate::log::LogDigest;
 use crate::report::{self, OtherFile};
 use crate::terminal::say;
@@ -44,10 +45,46 @@ pub fn recover(dir: impl AsRef<Path>) -> Result<usize, FoldError> {
     write_folder(dir.as_ref()).map(|state| state.tests.len())
 }
 
+/// Completes the logs of processes that are gone, below this runs directory.
+pub fn recover_logs(runs: &Path) -> io::Result<()> {
+    let segments = capture::segments_below(&runs.join(".stageflow"));
+    if !segments.is_dir() {
+        return Ok(());
+    }
+    locked(&segments.join("lock"), || capture::recover(&segments).map(drop))
+}
+
+/// A run's findings in another profile than that of its file, computed from its journals.
+///
+/// ```no_run
+/// use stageflow_stress::finding::Profile;
+///
+/// let json = stageflow_stress::run::findings_as("runs/DAG-005/run-2026-01-14-001", Profile::Extended)?;
+/// # Ok::<(), stageflow_stress::run::FoldError>(())
+/// ```
+///
+/// # Errors
+/// If the folder is not a run folder, or cannot be read.
+pub fn findings_as(dir: impl AsRef<Path>, profile: Profile) -> Result<Vec<u8>, FoldError> {
+    let dir = dir.as_ref();
+    locked(&dir.join(".stageflow/lock"), || {
+        let mut state = read_state(dir)?;
+        let known = known_now(&state);
+        give_ids(&mut state, &known)?;
+        let summary = report::summary(&state, &digests(&state));
+        Ok(document::render_as(profile, &state, report::status(&state).as_str(), &summary))
+    })
+    .map_err(|source| FoldError::Io { path: dir.to_owned(), source })
+}
+
 /// Folds the journals and writes the files, under the locks of the run and of its entry.
 pub fn write_folder(dir: &Path) -> Result<RunState, FoldError> {
     let failed = |source| FoldError::Io { path: dir.to_owned(), source };
     locked(&dir.join(".stageflow/lock"), || {
+        // The runs directory holds the entries' folders, which hold the runs.
+        if let Some(Err(error)) = dir.parent().and_then(Path::parent).map(recover_logs) {
+            say!("stageflow-stress: logs of processes that are gone are not complete: {error}");
+        }
         let mut state = read_state(dir)?;
         let known = known_now(&state);
         give_ids(&mut state, &known)?;
@@ -102,6 +139,7 @@ fn others(state: &RunState, files: &[(String, Vec<u8>)]) -> Vec<OtherFile> {
     }
     for (folder, holds) in [
         ("results/logs", "logs with their analyses"),
+        ("results/traces", "traces in the JSON of OTLP"),
         ("results/golden", "goldens that did not simply match"),
         ("mocks", "data and services that the tests made"),
         ("pipelines", "pipelines that the tests saved"),
@@ -144,6 +182,7 @@ fn give_ids(state: &mut RunState, known: &KnownFindings) -> io::Result<()> {
             stored.known = Some(now);
         }
     }
+    count_duplicates(state, known);
     let entry_dir =
         state.dir.parent().ok_or_else(|| io::Error::other("a run folder lies in its entry's folder"))?;
     let path = entry_dir.join(REGISTRY_FILE);
@@ -161,4 +200,17 @@ fn give_ids(state: &mut RunState, known: &KnownFindings) -> io::Result<()> {
         let text = registry.to_json();
         write_atomically(&path, text.as_ref())
     })
+}
+
+/// A sighting of a duplicate is one of the finding that stays.
+fn count_duplicates(state: &mut RunState, known: &KnownFindings) {
+    let mut of_target: BTreeMap<String, u64> = BTreeMap::new();
+    for stored in &state.findings {
+        if let Some(target) = known.duplicates(&stored.fingerprint) {
+            *of_target.entry(target.to_owned()).or_default() += stored.occurrences;
+        }
+    }
+    for stored in &mut state.findings {
+        stored.duplicate_occurrences = of_target.get(&stored.fingerprint).copied().unwrap_or(0);
+    }
 }

@@ -78,6 +78,7 @@ pub fn give_up(inner: &Arc<Inner>, limit: Duration) {
         finding = finding.evidence("watchdog", "what was running", diagnosis.facts.clone());
     }
     close(inner, finding, &message);
+    capture::end_all();
     fold_all();
     std::process::exit(101);
 }
@@ -103,6 +104,8 @@ extern "C" fn at_exit() {
                 ));
             close(inner, finding, &message);
         }
+        // Counted before the files are removed that would tell it.
+        capture::end_all();
         fold_all();
         !left_behind.is_empty()
     }));
@@ -123,7 +126,7 @@ fn close(inner: &Arc<Inner>, finding: Finding, message: &str) {
             reasons: vec![message.to_owned()],
             duration_ms: 0.0,
             red: vec![fingerprint],
-            log: inner.active.log.summary(partial),
+            log: inner.active.log.end(partial),
         })),
     );
     ended(inner);

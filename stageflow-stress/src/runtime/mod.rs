@@ -14,6 +14,7 @@ mod repeat;
 mod session;
 mod setup;
 mod stacks;
+mod traces;
 mod verdict;
 mod watchdog;
 
@@ -108,7 +109,8 @@ fn finish(
     capture_check::check(inner, session);
     observe::observe(inner, session, outcome);
     let verdict = verdict::decide(inner, session, outcome);
-    let log = inner.active.log.summary(session.partial(inner));
+    traces::write(inner, session, &verdict, duration);
+    let log = inner.active.log.end(session.partial(inner));
     inner.run.journal.append(
         Some(inner.start.number),
         Record::TestEnd(Box::new(TestEnd {

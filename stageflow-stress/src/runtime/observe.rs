@@ -17,9 +17,8 @@ use crate::run::write_whole;
 pub fn observe(inner: &Inner, session: &Session, outcome: &BodyOutcome) {
     // Counted before the file is read: what is written in between must not look like a loss.
     let summary = inner.active.log.summary(session.partial(inner));
-    let bytes = std::fs::read(inner.active.log.path()).unwrap_or_default();
-    analyse_log(inner, session, outcome, &bytes, &summary);
-    let text = String::from_utf8_lossy(&bytes);
+    let text = inner.active.log.text();
+    analyse_log(inner, session, outcome, text.as_bytes(), &summary);
     let observers = registry::observers_of(inner.entry.id);
     if observers.is_empty() {
         return;

@@ -7,6 +7,7 @@ use super::{assertions, end};
 use crate::capture;
 use crate::context::Inner;
 use crate::finding::KnownFindings;
+use crate::redact;
 use crate::registry::TestDef;
 use crate::run::{Catalogued, Store};
 use crate::settings::Settings;
@@ -39,11 +40,24 @@ impl Session {
     }
 
     fn open(def: &'static TestDef) -> Result<Session, String> {
-        let capture = capture::install();
         let settings = Settings::load(&manifest_dir(def)).map_err(|error| error.to_string())?;
+        // Before anything is recorded.
+        redact::configure(settings.redaction.clone());
+        let capture = capture::install();
         let known = KnownFindings::load(&settings.known).map_err(|error| error.to_string())?;
         let store = Store::open(settings).map_err(|error| error.to_string())?;
-        capture::keep_unattributed_in(&store.runs.join(".stageflow"));
+        match &store.settings.redaction_key {
+            Some(key) => redact::use_key(key),
+            None => {
+                if let Err(error) = redact::use_key_below(&store.runs.join(".stageflow")) {
+                    say!(
+                        "stageflow-stress: cannot keep the key of redaction: {error}; hashes of redacted texts hold for this \
+                         process only"
+                    );
+                }
+            }
+        }
+        capture::keep_in(&store.runs.join(".stageflow"));
         end::install();
         let catalogue = Catalogued::write(&store.runs, &store.invocation.key, &assertions::catalogue())
             .inspect_err(|error| say!("stageflow-stress: cannot write the catalogue of this binary: {error}"))

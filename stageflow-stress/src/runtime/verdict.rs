@@ -296,8 +296,7 @@ pub fn waived(inner: &Inner, observer: &str, severity: Severity) -> Severity {
 
 /// Adds the last lines of the test's log.
 pub fn with_log(inner: &Inner, finding: Finding) -> Finding {
-    let text = std::fs::read(inner.active.log.path()).unwrap_or_default();
-    let excerpt = crate::log::excerpt(&String::from_utf8_lossy(&text), 20);
+    let excerpt = crate::log::excerpt(&inner.active.log.text(), 20);
     if excerpt.is_empty() {
         return finding;
     }

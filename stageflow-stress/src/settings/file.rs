@@ -29,6 +29,8 @@ pub struct File {
     pub citation: Vec<CitationTable>,
     /// The setting of the tests.
     pub context: Option<Context>,
+    /// What is redacted besides, and what is not.
+    pub redaction: Option<crate::redact::Table>,
 }
 
 /// A source: `[[citation]]`.

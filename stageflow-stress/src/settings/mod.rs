@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use crate::classify::Severity;
 use crate::journal::record::{Citation, ContextFact};
+use crate::redact::Rules;
 
 /// The environment variables that are read. The tables in `docs/settings.md` are checked against these names.
 pub mod names {
@@ -29,6 +30,8 @@ pub mod names {
     pub const KNOWN: &str = "STAGEFLOW_KNOWN";
     /// `1`: a test fails if something could not be recorded.
     pub const STRICT_STORE: &str = "STAGEFLOW_STRICT_STORE";
+    /// Key of the hashes that stand in the place of redacted texts, so that several machines give the same ones.
+    pub const REDACTION_KEY: &str = "STAGEFLOW_REDACTION_KEY";
     /// The interpreter of the Python worker.
     #[cfg(feature = "worker")]
     pub const PYTHON: &str = "STAGEFLOW_PYTHON";
@@ -57,6 +60,10 @@ pub struct Settings {
     pub facts: Vec<ContextFact>,
     /// Sources that reach the folder.
     pub citations: Vec<Citation>,
+    /// What the project says about redaction.
+    pub redaction: Rules,
+    /// Key of the hashes of redacted texts, if one was given.
+    pub redaction_key: Option<String>,
 }
 
 /// Why the settings cannot be used.
@@ -138,6 +145,14 @@ impl Settings {
             },
             keep: file.keep.unwrap_or(false),
             strict_store: env::var(names::STRICT_STORE).is_ok_and(|text| text == "1"),
+            redaction: match file.redaction {
+                Some(table) => table.rules().map_err(|error| SettingsError::Malformed {
+                    path: config_path.clone().unwrap_or_default(),
+                    why: format!("[redaction]: {error}"),
+                })?,
+                None => Rules::default(),
+            },
+            redaction_key: env::var(names::REDACTION_KEY).ok().filter(|key| !key.is_empty()),
             citations: file.citation.into_iter().map(file::CitationTable::into_citation).collect(),
             facts: file.context.map(file::Context::into_facts).unwrap_or_default(),
             root,

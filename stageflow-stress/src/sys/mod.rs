@@ -3,6 +3,7 @@
 mod child;
 mod exit;
 mod machine;
+mod mapped;
 mod process;
 #[cfg(all(feature = "stacks", target_os = "linux"))]
 mod stacks;
@@ -12,6 +13,7 @@ mod waker;
 pub use child::{CHILDREN_CAN_BE_CONFINED, die_with_parent, limit_self, signal_name, wait_and_clear};
 pub use exit::{at_exit, end_process_as_failed};
 pub use machine::{cpu_model, memory_gb, os_name};
+pub use mapped::map_new;
 pub use process::{boot_id, host_name, is_alive, own_start_ticks, parent_pid, start_ticks};
 #[cfg(all(feature = "stacks", target_os = "linux"))]
 pub use stacks::stack_of;

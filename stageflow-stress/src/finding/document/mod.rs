@@ -4,8 +4,8 @@ mod raw;
 mod read;
 mod write;
 
-#[cfg(feature = "html")]
+pub(super) use raw::RawObject;
 pub(crate) use raw::heal;
 pub use read::{Document, DocumentError, DocumentFinding, DocumentMetadata, Word};
-pub(super) use write::fact;
-pub use write::render;
+pub use write::{Profile, render, render_as};
+pub(super) use write::{fact, time_or};

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 /// An object with its fields in their order, each as the text that stood there.
 #[derive(Debug, Default)]
-pub(super) struct RawObject(pub(super) Vec<(String, Box<RawValue>)>);
+pub(in crate::finding) struct RawObject(pub(in crate::finding) Vec<(String, Box<RawValue>)>);
 
 impl Clone for RawObject {
     fn clone(&self) -> Self {
@@ -18,7 +18,7 @@ impl Clone for RawObject {
 
 impl RawObject {
     /// The last value of a key, as JSON readers do with a repeated one. A `null` counts as absent.
-    pub(super) fn get(&self, key: &str) -> Option<&RawValue> {
+    pub(in crate::finding) fn get(&self, key: &str) -> Option<&RawValue> {
         self.0
             .iter()
             .rev()
@@ -28,12 +28,12 @@ impl RawObject {
     }
 
     /// The value of a key as a type of ours, if it has that form.
-    pub(super) fn read<T: serde::de::DeserializeOwned>(&self, key: &str) -> Option<T> {
+    pub(in crate::finding) fn read<T: serde::de::DeserializeOwned>(&self, key: &str) -> Option<T> {
         read(self.get(key)?)
     }
 
     /// The text of a key. A number or a boolean counts as the text that stands there.
-    pub(super) fn text(&self, key: &str) -> Option<String> {
+    pub(in crate::finding) fn text(&self, key: &str) -> Option<String> {
         let raw = self.get(key)?;
         read::<String>(raw).or_else(|| (!raw.get().starts_with(['{', '['])).then(|| raw.get().to_owned()))
     }

@@ -218,6 +218,12 @@ impl DocumentFinding {
         self.fields.read(name)
     }
 
+    /// The finding with every field as it was read, in its order.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(&self.fields).unwrap_or_default()
+    }
+
     /// Any field that this library added under `x_stageflow`, such as `evidence`.
     #[must_use]
     pub fn extension(&self, name: &str) -> Option<Value> {

@@ -1,5 +1,5 @@
-//! Writing findings.json: narrow. Every document validates under the schema that its readers know
-//! (`docs/schema/findings.upstream.schema.json`); what that schema has no place for goes under `x_stageflow`.
+//! Writing findings.json: narrow. Every document validates under the schema of its profile. The file in the run folder
+//! has the one that its first readers know; what that schema has no place for goes under `x_stageflow`.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,37 @@ use crate::finding::model::{
 };
 use crate::finding::time::is_rfc3339;
 use crate::journal::record::{Fact, KnownAs, Loss, TestStatus};
-use crate::run::state::{RunState, StoredFinding};
+use crate::run::state::{RunState, Sighting, StoredFinding};
+use crate::schema::Schema;
+
+/// Which schema a findings document follows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Profile {
+    /// The schema of the first readers: eight types, `completed_at` always there. The exact type is in `x_stageflow`.
+    #[default]
+    Upstream,
+    /// Our own published schema: exact types and severities, `completed_at` only once it is known.
+    Extended,
+}
+
+impl Profile {
+    /// The schema.
+    #[must_use]
+    pub const fn schema(self) -> Schema {
+        match self {
+            Profile::Upstream => Schema::FindingsUpstream,
+            Profile::Extended => Schema::FindingsExtended,
+        }
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Profile::Upstream => "upstream",
+            Profile::Extended => "extended",
+        }
+    }
+}
 
 /// The statuses of a run that the schema knows.
 const STATUSES: [&str; 4] = ["in_progress", "completed", "failed", "blocked"];
@@ -31,8 +61,11 @@ struct Metadata<'a> {
     roadmap_entry_title: &'a str,
     agent_run_id: &'a str,
     started_at: &'a str,
-    completed_at: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    completed_at: Option<&'a str>,
     status: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    schema_version: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     stageflow_version: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -176,26 +209,41 @@ struct FindingExtension<'a> {
     source: &'a str,
     occurrences: u64,
     tests: &'a [String],
+    /// What was seen of duplicates of it.
+    #[serde(skip_serializing_if = "is_zero")]
+    duplicate_occurrences: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
-    frequency: Option<Counted>,
+    frequency: Option<WrittenFrequency>,
     #[serde(skip_serializing_if = "Option::is_none")]
     known: Option<WrittenKnown<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     duplicate_of: Option<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    possible_duplicate_of: Vec<&'a str>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    aliases: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
     ledger_id: Option<String>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     evidence: &'a [EvidenceItem],
+    /// Other sightings of it.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    sightings: &'a [Sighting],
     #[serde(skip_serializing_if = "Vec::is_empty")]
     refused_attachments: Vec<String>,
 }
 
-/// The content of a run's findings.json.
+/// The content of a run's findings.json, in the profile that every reader understands.
+pub fn render(state: &RunState, status: &str, summary: &str) -> Vec<u8> {
+    render_as(Profile::Upstream, state, status, summary)
+}
+
+/// A findings document in a profile.
 ///
 /// `status` is one of the schema's four words; any other is written as `failed`, and kept as detail. While the run is in
 /// progress, `completed_at`, which the schema requires, is the time of the last record, and `x_stageflow.completed` says
 /// that it is not the end.
-pub fn render(state: &RunState, status: &str, summary: &str) -> Vec<u8> {
+pub fn render_as(profile: Profile, state: &RunState, status: &str, summary: &str) -> Vec<u8> {
     let known_status = STATUSES.into_iter().find(|known| *known == status);
     let started_at = time_or(&state.info.started_at, "1970-01-01T00:00:00Z");
     let mut tests = BTreeMap::new();
@@ -203,13 +251,17 @@ pub fn render(state: &RunState, status: &str, summary: &str) -> Vec<u8> {
         *tests.entry(test.status.as_str()).or_insert(0) += 1;
     }
     let ids = ledger::ids(state);
+    let completed =
+        status != "in_progress" && !state.tests.iter().any(|test| test.status == TestStatus::Running);
+    let upstream = profile == Profile::Upstream;
     let out = Out {
         metadata: Metadata {
             roadmap_entry_id: &state.info.entry.id,
             roadmap_entry_title: &state.info.entry.title,
             agent_run_id: &state.info.uuid,
             started_at,
-            completed_at: time_or(&state.last_at, started_at),
+            completed_at: (completed || upstream).then(|| time_or(&state.last_at, started_at)),
+            schema_version: (!upstream).then_some("1.0"),
             status: known_status.unwrap_or("failed"),
             stageflow_version: fact(state, Fact::StageflowVersion),
             agent_model: fact(state, Fact::AgentModel),
@@ -217,12 +269,11 @@ pub fn render(state: &RunState, status: &str, summary: &str) -> Vec<u8> {
             summary,
             x_stageflow: RunExtension {
                 format: 1,
-                profile: "upstream",
+                profile: profile.name(),
                 sdk_version: env!("CARGO_PKG_VERSION"),
                 run_id: &state.info.run_id,
                 entry: &state.info.entry.id,
-                completed: status != "in_progress"
-                    && !state.tests.iter().any(|test| test.status == TestStatus::Running),
+                completed,
                 status_detail: known_status.is_none().then_some(status),
                 tests,
                 lost: state.losses.iter().fold(0, |sum, loss| sum.saturating_add(loss.count)),
@@ -234,7 +285,8 @@ pub fn render(state: &RunState, status: &str, summary: &str) -> Vec<u8> {
             .findings
             .iter()
             .map(|stored| {
-                written(state, stored, ids.get(stored.fingerprint.as_str()).map(ToString::to_string))
+                let ledger_id = ids.get(stored.fingerprint.as_str()).map(ToString::to_string);
+                written(profile, state, stored, ledger_id)
             })
             .collect(),
     };
@@ -243,9 +295,17 @@ pub fn render(state: &RunState, status: &str, summary: &str) -> Vec<u8> {
     json
 }
 
-fn written<'a>(state: &'a RunState, stored: &'a StoredFinding, ledger_id: Option<String>) -> Written<'a> {
+fn written<'a>(
+    profile: Profile,
+    state: &'a RunState,
+    stored: &'a StoredFinding,
+    ledger_id: Option<String>,
+) -> Written<'a> {
     let finding = &stored.finding;
-    let (kind, severity) = as_upstream(finding.kind, finding.severity);
+    let (kind, severity) = match profile {
+        Profile::Upstream => as_upstream(finding.kind, finding.severity),
+        Profile::Extended => (finding.kind, finding.severity),
+    };
     let status = stored.status();
     let created_at = time_or(&stored.created_at, time_or(&state.info.started_at, "1970-01-01T00:00:00Z"));
 
@@ -287,7 +347,7 @@ fn written<'a>(state: &'a RunState, stored: &'a StoredFinding, ledger_id: Option
                 os: &state.info.environment.os,
                 dependencies: dependencies(state, stored),
             },
-            frequency: finding.reproduction.frequency(),
+            frequency: stored.frequency(),
             conditions: finding.reproduction.conditions.as_deref(),
         },
         impact: (finding.impact != Impact::default()).then(|| impact(&finding.impact)),
@@ -314,7 +374,8 @@ fn written<'a>(state: &'a RunState, stored: &'a StoredFinding, ledger_id: Option
             source: &stored.source,
             occurrences: stored.occurrences,
             tests: &stored.tests,
-            frequency: finding.reproduction.counted,
+            duplicate_occurrences: stored.duplicate_occurrences,
+            frequency: stored.counted().map(WrittenFrequency::of),
             known: stored.known.as_ref().map(|known| WrittenKnown {
                 id: known.id.as_deref(),
                 status: &known.status,
@@ -324,8 +385,15 @@ fn written<'a>(state: &'a RunState, stored: &'a StoredFinding, ledger_id: Option
                 history: &known.history,
             }),
             duplicate_of,
+            possible_duplicate_of: stored
+                .possible_duplicate_of
+                .iter()
+                .map(|fingerprint| id_of(state, fingerprint))
+                .collect(),
+            aliases: &stored.aliases,
             ledger_id,
             evidence: &finding.evidence,
+            sightings: &stored.sightings,
             refused_attachments: finding
                 .attachments
                 .iter()
@@ -334,6 +402,37 @@ fn written<'a>(state: &'a RunState, stored: &'a StoredFinding, ledger_id: Option
                 .collect(),
         },
     }
+}
+
+/// How often it was seen, with the interval that the count allows.
+#[derive(Serialize)]
+struct WrittenFrequency {
+    seen: u64,
+    trials: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    low: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    high: Option<f64>,
+    confidence: f64,
+}
+
+impl WrittenFrequency {
+    fn of(counted: Counted) -> Self {
+        let interval = counted.interval();
+        // Four digits: the rest is noise, and makes the same records give other bytes on another processor.
+        let short = |bound: f64| (bound * 10_000.0).round() / 10_000.0;
+        WrittenFrequency {
+            seen: counted.seen,
+            trials: counted.trials,
+            low: interval.map(|interval| short(interval.low)),
+            high: interval.map(|interval| short(interval.high)),
+            confidence: 0.95,
+        }
+    }
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// How a finding was resolved. A file that was written by hand says only why.
@@ -427,15 +526,14 @@ fn once(values: &mut Vec<&str>) {
 }
 
 /// The time if it is one. A damaged journal must not make a document that nobody can read.
-fn time_or<'a>(time: &'a str, otherwise: &'a str) -> &'a str {
+pub(in crate::finding) fn time_or<'a>(time: &'a str, otherwise: &'a str) -> &'a str {
     if is_rfc3339(time) { time } else { otherwise }
 }
 
 /// The schema that every rendered document satisfies.
 #[cfg(test)]
 fn schema() -> serde_json::Value {
-    serde_json::from_str(include_str!("../../../../docs/schema/findings.upstream.schema.json"))
-        .expect("a schema")
+    serde_json::from_str(Schema::FindingsUpstream.text()).expect("a schema")
 }
 
 #[cfg(test)]

@@ -172,8 +172,26 @@ fn frequency_is_written_only_where_somebody_counted() {
     assert_eq!((words[1], words[5], words[10]), (&"sometimes".into(), &"often".into(), &"always".into()));
     assert_eq!(
         document["findings"][5]["x_stageflow"]["frequency"],
-        serde_json::json!({ "seen": 5, "trials": 10 })
+        serde_json::json!({ "seen": 5, "trials": 10, "low": 0.2366, "high": 0.7634, "confidence": 0.95 })
     );
+}
+
+#[test]
+fn of_three_executions_on_the_frequency_is_measured() {
+    let mut state = samples::every_type();
+    for (seen, trials, word) in [(0, 0, None), (2, 2, None), (3, 3, Some("always")), (1, 30, Some("rarely"))]
+    {
+        state.findings[0].seen = Counted { seen, trials };
+        let document = render_value(&state, STATUS);
+        let finding = &document["findings"][0];
+        assert_eq!(
+            finding["reproduction"].get("frequency").and_then(Value::as_str),
+            word,
+            "{seen} of {trials}"
+        );
+        let counted = finding["x_stageflow"].get("frequency");
+        assert_eq!(counted.map(|counted| counted["trials"] == trials), (trials > 0).then_some(true));
+    }
 }
 
 #[test]

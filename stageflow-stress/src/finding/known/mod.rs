@@ -288,6 +288,14 @@ impl KnownFindings {
         self.get(fingerprint).is_some_and(|known| self.stays(known).stands())
     }
 
+    /// Of a duplicate, the fingerprint of the finding that stays, where the file lists it.
+    #[must_use]
+    pub fn duplicates(&self, fingerprint: &str) -> Option<&str> {
+        let known = self.get(fingerprint)?;
+        let stays = self.stays(known);
+        (stays.fingerprint != known.fingerprint).then_some(stays.fingerprint.as_str())
+    }
+
     /// Of a duplicate, the finding that stays; of any other, itself.
     fn stays<'a>(&'a self, mut known: &'a KnownFinding) -> &'a KnownFinding {
         // The reader refuses circles.

@@ -4,6 +4,7 @@ use crate::classify::Severity;
 use crate::finding::FindingType;
 use crate::journal::record::{Aspect, DocumentationAspect, DxTimed, Ledger};
 use crate::markdown::{Doc, Inline};
+use crate::run::state::StoredFinding;
 
 use super::super::dx;
 use super::super::facts::Facts;
@@ -65,7 +66,7 @@ pub fn developer_experience(doc: &mut Doc, facts: &Facts<'_>) {
 
 pub fn recommendations(doc: &mut Doc, facts: &Facts<'_>) {
     doc.heading(2, "7 Recommendations");
-    if facts.state.findings.iter().all(|stored| stored.finding.recommendation.summary.is_none())
+    if facts.state.findings.iter().all(|stored| !recommends(stored))
         && dx::improvements(facts.state).next().is_none()
     {
         doc.line(NOT_RECORDED);
@@ -81,10 +82,14 @@ pub fn recommendations(doc: &mut Doc, facts: &Facts<'_>) {
             .state
             .findings
             .iter()
-            .filter(|stored| severities.contains(&stored.finding.severity))
-            .filter_map(|stored| {
-                let summary = stored.finding.recommendation.summary.as_ref()?;
-                Some(Inline::default().strong(&stored.id).text(format!(" {summary}")))
+            .filter(|stored| severities.contains(&stored.finding.severity) && recommends(stored))
+            .map(|stored| {
+                let finding = &stored.finding;
+                let id = Inline::default().strong(&stored.id);
+                match &finding.recommendation.summary {
+                    Some(summary) => id.text(format!(" {summary}")),
+                    None => id.text(format!(" {}: no recommendation was recorded", finding.title)),
+                }
             });
         let of_ledger = dx::improvements(facts.state)
             .filter(|entry| {
@@ -101,6 +106,13 @@ pub fn recommendations(doc: &mut Doc, facts: &Facts<'_>) {
             doc.items(all);
         }
     }
+}
+
+/// Whether it belongs among the recommendations: it has one, or it is too bad not to.
+fn recommends(stored: &StoredFinding) -> bool {
+    let finding = &stored.finding;
+    finding.recommendation.summary.is_some()
+        || (finding.severity >= Severity::High && finding.kind != FindingType::Strength)
 }
 
 pub fn framework(doc: &mut Doc, facts: &Facts<'_>) {
@@ -171,17 +183,28 @@ pub fn framework(doc: &mut Doc, facts: &Facts<'_>) {
         ("Patterns", "pattern_suggestion"),
     ] {
         doc.heading(4, heading);
-        let all: Vec<[Inline; 4]> = dx::improvements(state)
+        let all: Vec<[Inline; 7]> = dx::improvements(state)
             .filter(|entry| suggestion(entry) == Some(kind))
             .map(|entry| {
-                ["title", "priority", "description", "roleplay_perspective"]
-                    .map(|key| dx::field(entry, key).into())
+                [
+                    "title",
+                    "priority",
+                    "description",
+                    "context",
+                    "rationale",
+                    "proposed_solution",
+                    "roleplay_perspective",
+                ]
+                .map(|key| dx::field(entry, key).into())
             })
             .collect();
         if all.is_empty() {
             doc.line(NOT_RECORDED);
         } else {
-            doc.table(["Suggestion", "Priority", "Description", "Perspective"], all);
+            doc.table(
+                ["Suggestion", "Priority", "Description", "Context", "Rationale", "Proposal", "Perspective"],
+                all,
+            );
         }
     }
 }

@@ -2,12 +2,16 @@
 
 use crate::classify::Severity;
 use crate::finding::FindingType;
+use crate::log::digest::DetectorOutcome;
 use crate::markdown::{Doc, Inline, count};
 use crate::run::state::StoredFinding;
 
 use super::super::facts::Facts;
+use super::super::words;
 use super::NOT_RECORDED;
 
+/// Reasons that are shown of one detector.
+const REASONS: usize = 3;
 /// Reproduce commands that are shown of one finding.
 const COMMANDS: usize = 3;
 
@@ -39,6 +43,20 @@ pub fn findings(doc: &mut Doc, facts: &Facts<'_>) {
     } else {
         doc.table(["Type", "Critical", "High", "Medium", "Low", "Info", "All"], rows);
     }
+    if !all.is_empty() {
+        doc.table(
+            ["Severity", "Findings", "Of which known", "Answer due"],
+            Severity::ALL.iter().rev().map(|severity| {
+                let of = || all.iter().filter(|stored| stored.finding.severity == *severity);
+                [
+                    severity.as_str().into(),
+                    of().count().to_string().into(),
+                    of().filter(|stored| stored.known.is_some()).count().to_string().into(),
+                    severity.response().into(),
+                ]
+            }),
+        );
+    }
     doc.heading(3, "5.2 Critical, high and silent");
     let (worst, rest): (Vec<_>, Vec<_>) = all.iter().partition(|stored| is_worst(stored));
     if worst.is_empty() {
@@ -52,17 +70,29 @@ pub fn findings(doc: &mut Doc, facts: &Facts<'_>) {
         doc.line("None.");
     } else {
         doc.table(
-            ["Finding", "Type", "Severity", "Status", "Component", "Title", "Seen"],
-            rest.into_iter().map(|stored| -> [Inline; 7] {
+            [
+                "Finding",
+                "Type",
+                "Severity",
+                "Answer due",
+                "Status",
+                "Component",
+                "Title",
+                "Seen",
+                "Frequency",
+            ],
+            rest.into_iter().map(|stored| -> [Inline; 9] {
                 let finding = &stored.finding;
                 [
                     stored.id.as_str().into(),
                     finding.kind.as_str().into(),
                     finding.severity.as_str().into(),
+                    finding.severity.response().into(),
                     stored.status().as_str().into(),
                     finding.component.as_deref().unwrap_or("not recorded").into(),
                     finding.title.as_str().into(),
                     stored.occurrences.to_string().into(),
+                    frequency(stored).into(),
                 ]
             }),
         );
@@ -81,10 +111,12 @@ fn in_full(doc: &mut Doc, facts: &Facts<'_>, stored: &StoredFinding) {
     let mut rows: Vec<(&str, String)> = vec![
         ("Type", finding.kind.to_string()),
         ("Severity", finding.severity.to_string()),
+        ("Answer due", finding.severity.response().to_owned()),
         ("Status", stored.status().to_string()),
         ("Component", finding.component.clone().unwrap_or_else(|| "not recorded".to_owned())),
         ("Found by", stored.source.clone()),
-        ("Seen", count(stored.occurrences, "time", "times")),
+        ("Seen in this run", count(stored.occurrences, "time", "times")),
+        ("Frequency", frequency(stored)),
         ("First", stored.created_at.clone()),
         ("Tests", stored.tests.join(", ")),
         ("Fingerprint", stored.fingerprint.clone()),
@@ -96,7 +128,6 @@ fn in_full(doc: &mut Doc, facts: &Facts<'_>, stored: &StoredFinding) {
         ("Classification", finding.classification.map(|one| one.to_string())),
         ("Tags", (!finding.tags.is_empty()).then(|| finding.tags.join(", "))),
         ("Conditions", finding.reproduction.conditions.clone()),
-        ("Frequency", finding.reproduction.frequency().map(|one| one.to_string())),
         ("Affects", finding.impact.affected_users.clone()),
         ("Risk to data", finding.impact.data_risk.map(|one| one.to_string())),
         ("Risk to security", finding.impact.security_risk.map(|one| one.to_string())),
@@ -149,6 +180,17 @@ fn in_full(doc: &mut Doc, facts: &Facts<'_>, stored: &StoredFinding) {
     }
 }
 
+/// How often it was seen, as far as anybody counted.
+fn frequency(stored: &StoredFinding) -> String {
+    let reproduction = &stored.finding.reproduction;
+    let word = reproduction.frequency().map(|word| word.to_string());
+    match (reproduction.counted, word) {
+        (Some(counted), word) => words::frequency(counted.seen, counted.trials, word.as_deref()),
+        (None, Some(word)) => format!("{word}, as its author says; not measured"),
+        (None, None) => "not measured".to_owned(),
+    }
+}
+
 /// Findings that a log's analysis made, or that are about logs.
 pub fn of_logs<'a>(facts: &'a Facts<'_>) -> impl Iterator<Item = &'a StoredFinding> {
     facts.state.findings.iter().filter(|stored| {
@@ -176,6 +218,7 @@ fn log_analysis(doc: &mut Doc, facts: &Facts<'_>) {
             doc.code("text", &text);
         }
     }
+    detectors(doc, facts);
     doc.heading(4, "Quality of the logs");
     if facts.logs.is_empty() {
         doc.line(NOT_RECORDED);
@@ -203,4 +246,62 @@ fn log_analysis(doc: &mut Doc, facts: &Facts<'_>) {
         format!("{} that nobody announced", count(unexpected, "different error", "different errors")),
         format!("{} given to a test only because no other was active", count(spanless, "record", "records")),
     ]);
+}
+
+/// Every detector with its outcomes over all logs. One that could not conclude is not one that found nothing.
+fn detectors(doc: &mut Doc, facts: &Facts<'_>) {
+    doc.heading(4, "Outcomes of the detectors");
+    let mut order: Vec<(&str, &str)> = Vec::new();
+    for detector in facts.logs.values().flat_map(|log| &log.detectors) {
+        if !order.iter().any(|(id, _)| *id == detector.id) {
+            order.push((&detector.id, &detector.name));
+        }
+    }
+    if order.is_empty() {
+        doc.line(NOT_RECORDED);
+        return;
+    }
+    let of = |id: &str| {
+        let logs = facts.logs.values();
+        logs.flat_map(|log| log.detectors.iter().map(move |detector| (log, detector)))
+            .filter(|(_, detector)| detector.id == id)
+            .collect::<Vec<_>>()
+    };
+    let is_missing =
+        |id: &str| of(id).iter().all(|(_, detector)| detector.outcome == DetectorOutcome::Missing);
+    let (missing, there): (Vec<_>, Vec<_>) = order.into_iter().partition(|(id, _)| is_missing(id));
+    if !there.is_empty() {
+        doc.table(
+            ["Detector", "Looks at", "Finding", "Inconclusive", "Clean", "Not applicable", "Why"],
+            there.iter().map(|(id, name)| -> [Inline; 7] {
+                let results = of(id);
+                let n = |outcome| {
+                    results.iter().filter(|(_, one)| one.outcome == outcome).count().to_string().into()
+                };
+                let told = [DetectorOutcome::Finding, DetectorOutcome::Inconclusive];
+                let why: Vec<String> = results
+                    .iter()
+                    .filter(|(_, detector)| told.contains(&detector.outcome))
+                    .map(|(log, detector)| format!("{}: {}", log.test, detector.why))
+                    .collect();
+                let mut shown = why.iter().take(REASONS).cloned().collect::<Vec<_>>().join("; ");
+                if why.len() > REASONS {
+                    shown += &format!("; and {} in the analyses", count(why.len() - REASONS, "more", "more"));
+                }
+                [
+                    (*id).into(),
+                    (*name).into(),
+                    n(DetectorOutcome::Finding),
+                    n(DetectorOutcome::Inconclusive),
+                    n(DetectorOutcome::Clean),
+                    n(DetectorOutcome::NotApplicable),
+                    shown.into(),
+                ]
+            }),
+        );
+    }
+    if !missing.is_empty() {
+        let names: Vec<String> = missing.iter().map(|(id, name)| format!("{id} {name}")).collect();
+        doc.line(format!("Not in the version that ran: {}.", names.join(", ")));
+    }
 }

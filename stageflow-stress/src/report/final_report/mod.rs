@@ -3,6 +3,7 @@
 mod catalogue;
 mod feedback;
 mod findings;
+mod procedure;
 mod results;
 mod setting;
 mod tests_section;
@@ -15,6 +16,7 @@ use crate::markdown::{Doc, Inline};
 use super::dx;
 use super::facts::{Facts, setting, summary_of};
 use super::metrics;
+use super::next;
 
 /// The one line of a section that nobody fed.
 const NOT_RECORDED: &str = "Not recorded.";
@@ -84,6 +86,8 @@ fn executive_summary(doc: &mut Doc, facts: &Facts<'_>) {
         doc.line("The run is blocked: its data cannot be. Nothing that is computed from it can be believed.");
         doc.items(facts.impossible.iter().map(String::as_str));
     }
+    doc.heading(3, "What to do next");
+    next::write(doc, &next::steps(facts));
     doc.heading(3, "Key metrics");
     let state = facts.state;
     let (records, lost) = facts.log_records();
@@ -111,8 +115,9 @@ fn executive_summary(doc: &mut Doc, facts: &Facts<'_>) {
             "DX score".to_owned(),
             dx::overall(state).map_or_else(|| "not scored".to_owned(), |score| format!("{score:.1} of 5")),
         ),
-        // Nothing declares in advance which checks there are, so there is nothing to divide by.
-        ("Coverage".to_owned(), "not recorded".to_owned()),
+        ("Coverage of registered tests".to_owned(), coverage(facts)),
+        // Nothing declares in advance which checks an entry needs, so there is nothing to divide by.
+        ("Coverage of what the entry needs".to_owned(), "n/a: no entry declares its checks".to_owned()),
         (
             "Duration".to_owned(),
             facts.seconds().map_or_else(|| "not known".to_owned(), |seconds| format!("{seconds:.3} s")),
@@ -140,6 +145,14 @@ fn executive_summary(doc: &mut Doc, facts: &Facts<'_>) {
     }
 }
 
+/// What ran of what was registered.
+fn coverage(facts: &Facts<'_>) -> String {
+    match facts.registered().len() {
+        0 => "not recorded".to_owned(),
+        all => format!("{} of {all} ran", all - facts.never_ran()),
+    }
+}
+
 fn appendices(doc: &mut Doc, facts: &Facts<'_>) {
     doc.heading(2, "9 Appendices");
     doc.heading(3, "9.1 Files");
@@ -149,6 +162,8 @@ fn appendices(doc: &mut Doc, facts: &Facts<'_>) {
         "config/run_config.json",
         "config/environment.json",
         "dx_evaluation/scores.json",
+        "results/summary.json",
+        "results/tests.json",
     ];
     let state = facts.state;
     for (path, exists) in [
@@ -198,6 +213,8 @@ fn sign_off(doc: &mut Doc, facts: &Facts<'_>) {
     );
     doc.line(format!("Status {}, last record at {}.", facts.status, facts.state.last_at));
     doc.line("Reviewed by: not recorded.");
+    doc.heading(3, "10.1 The procedure");
+    procedure::procedure(doc, facts);
 }
 
 fn sentence(text: &str) -> String {

@@ -8,6 +8,7 @@ use crate::markdown::{Doc, Inline};
 
 use super::super::facts::Facts;
 use super::super::metrics::series;
+use super::super::words::duration;
 use super::NOT_RECORDED;
 
 pub fn results(doc: &mut Doc, facts: &Facts<'_>) {
@@ -177,26 +178,26 @@ fn performance(doc: &mut Doc, facts: &Facts<'_>) {
     if series.is_empty() {
         doc.line(NOT_RECORDED);
     } else {
-        doc.line("In nanoseconds, by nearest rank on all samples. A percentile that n cannot support is not given.");
+        doc.line("By nearest rank on all samples, to three figures; results/metrics/latency.json has all of them. A percentile that n cannot support is not given.");
         doc.table(
             ["Test", "Series", "n", "Min", "Mean", "p50", "p95", "p99", "p99.9", "Max"],
             series.iter().map(|one| -> [Inline; 10] {
                 let percentiles = one.percentiles();
                 let percentile = |n: usize| match &percentiles[n].1 {
-                    Ok(value) => value.to_string().into(),
+                    Ok(value) => duration(*value as f64).into(),
                     Err(why) => Inline::from(why.as_str()),
                 };
                 [
                     one.test.into(),
                     one.name.into(),
                     one.count().to_string().into(),
-                    one.min().to_string().into(),
-                    format!("{:.1}", one.mean()).into(),
+                    duration(one.min() as f64).into(),
+                    duration(one.mean()).into(),
                     percentile(0),
                     percentile(1),
                     percentile(2),
                     percentile(3),
-                    one.max().to_string().into(),
+                    duration(one.max() as f64).into(),
                 ]
             }),
         );

@@ -329,7 +329,10 @@ fn hostile_text_everywhere_leaves_the_structure_as_it_is() {
         "</pre></details></main>",
         "\u{1f468}\u{200d}\u{1f469}",
     ];
-    for text in TEXTS.iter().chain(&more).filter(|text| !text.trim().is_empty()) {
+    // What is markup for Markdown alone is no danger here.
+    let is_special =
+        |text: &&str| text.contains(['<', '>', '&', '"', '\'', '\0', '\r', '\u{1b}', '\u{202e}']);
+    for text in TEXTS.iter().copied().filter(is_special).chain(more) {
         let (page, index) = structure(text);
         assert_eq!(page.tags, calm.tags, "{text:?}");
         assert_eq!(index.tags, calm_index.tags, "{text:?}");

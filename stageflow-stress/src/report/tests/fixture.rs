@@ -114,14 +114,9 @@ pub fn check(name: &str, passed: bool) -> Check {
 pub fn stored(n: usize, finding: Finding, tests: &[&str]) -> StoredFinding {
     StoredFinding {
         id: format!("DAG-005-{}-{n:03}", finding.kind.code()),
-        fingerprint: format!("sfp1:{n:032x}"),
-        finding,
-        source: "runtime".to_owned(),
         occurrences: tests.len() as u64,
         tests: tests.iter().map(|test| (*test).to_owned()).collect(),
-        created_at: START.to_owned(),
-        updated_at: START.to_owned(),
-        known: None,
+        ..StoredFinding::new(format!("sfp1:{n:032x}"), finding, "runtime".to_owned(), START.to_owned())
     }
 }
 

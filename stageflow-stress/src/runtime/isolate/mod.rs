@@ -24,7 +24,7 @@ use crate::journal::record::{Record, TestEnd, TestStart, TestStatus};
 use crate::journal::{self, JournalRead};
 use crate::log::format::{Level, Route};
 use crate::registry::{Isolate, TestDef};
-use crate::run::{Handover, Run};
+use crate::run::{Handover, Run, recover_logs};
 use crate::sys;
 
 /// Where a test with `isolate` runs.
@@ -67,6 +67,8 @@ pub fn run(def: &'static TestDef, limits: &Isolate) -> Result<TestStatus, String
     let ended = process::run(&handover, limits)
         .map_err(|error| format!("cannot start a process for `{name}`: {error}"))?;
     let told = Told::read(&run, &handover.journal);
+    recover_logs(&session.store.runs)
+        .map_err(|error| format!("the log of `{name}` cannot be completed: {error}"))?;
     run.fold_soon();
     let status = told.end.as_ref().map(|end| end.status);
     let Some(ending) = ending::judge(&ended, status) else {

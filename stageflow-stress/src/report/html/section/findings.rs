@@ -10,19 +10,7 @@ use super::badge;
 use crate::classify::Severity;
 use crate::finding::{DocumentFinding, FindingStatus};
 use crate::markdown::count;
-use crate::stats::{Proportion, Z_95};
-
-/// How soon somebody answers for a finding of a severity.
-pub fn response(severity: &str) -> &'static str {
-    match severity {
-        "critical" => "immediate",
-        "high" => "within 1 week",
-        "medium" => "within 1 month",
-        "low" => "backlog",
-        "info" => "optional",
-        _ => "not defined",
-    }
-}
+use crate::report::words;
 
 pub fn section(m: &mut Markup, folder: &Folder) {
     let Some(document) = &folder.findings else {
@@ -237,7 +225,7 @@ fn body(m: &mut Markup, folder: &Folder, finding: &DocumentFinding) {
     super::facts(
         m,
         [
-            ("Answer due", response(&finding.severity.to_string()).to_owned()),
+            ("Answer due", finding.severity.known().map_or("not defined", Severity::response).to_owned()),
             ("Component", finding.component.clone().unwrap_or_else(|| "not recorded".to_owned())),
             ("Found by", plain(&extension("source"))),
             ("Rule", plain(&extension("rule"))),
@@ -298,16 +286,7 @@ fn frequency(counted: &Value, word: &str) -> String {
     let (Some(seen), Some(trials)) = (seen, trials) else {
         return if word.is_empty() { "not measured".to_owned() } else { format!("{word} (not measured)") };
     };
-    let interval = Proportion::new(seen, trials).map(|proportion| proportion.wilson(Z_95));
-    match interval {
-        Ok(Ok(interval)) => format!(
-            "{seen} of {trials}{}{word}; 95 % interval {:.1} % to {:.1} %",
-            if word.is_empty() { "" } else { ", " },
-            interval.low * 100.0,
-            interval.high * 100.0
-        ),
-        _ => format!("{seen} of {trials}"),
-    }
+    words::frequency(seen, trials, (!word.is_empty()).then_some(word))
 }
 
 fn test_named<'a>(folder: &'a Folder, name: &str) -> Option<&'a Value> {

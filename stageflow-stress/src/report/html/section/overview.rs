@@ -99,9 +99,8 @@ fn missing(m: &mut Markup, folder: &Folder) {
             return;
         }
         let (some, none): (Vec<_>, Vec<_>) = all.iter().partition(|one| natural(one, "count") > 0);
-        let inconclusive = natural(&folder.summary["logs"]["detectors"], "inconclusive");
         let absent = natural(&folder.summary["logs"]["detectors"], "not in this version");
-        if some.is_empty() && inconclusive == 0 {
+        if some.is_empty() {
             m.paragraph("Nothing that anybody noticed.");
         }
         m.within("ul", &[("class", "numbers")], |m| {
@@ -110,12 +109,6 @@ fn missing(m: &mut Markup, folder: &Folder) {
                     m.element("b", &[], &natural(one, "count").to_string());
                     m.text(" ");
                     m.text(&text(one, "what"));
-                });
-            }
-            if inconclusive > 0 {
-                m.within("li", &[], |m| {
-                    m.element("b", &[], &inconclusive.to_string());
-                    m.text(" inconclusive outcomes of log detectors");
                 });
             }
         });
@@ -215,37 +208,25 @@ fn tiles(m: &mut Markup, folder: &Folder) {
     }
 }
 
-/// The first commands to run.
+/// What to do, most urgent first.
 fn next(m: &mut Markup, folder: &Folder) {
-    let bad: Vec<_> = list(&folder.tests, "tests")
-        .iter()
-        .filter(|test| matches!(text(test, "status").as_str(), "failed" | "crashed" | "refused"))
-        .collect();
-    if bad.is_empty() {
+    let steps = list(&folder.summary, "next");
+    if steps.is_empty() {
         return;
     }
     m.within("div", &[("class", "card")], |m| {
-        m.element("h3", &[], "Run these first");
-        m.paragraph("Each command runs one test alone, with the seed that it had here.");
-        for test in bad.iter().take(3) {
-            m.within("p", &[], |m| {
-                super::badge(m, "st", &text(test, "status"));
-                m.text(" ");
-                m.element(
-                    "a",
-                    &[("href", &format!("#{}", super::tests::anchor(&text(test, "slug"))))],
-                    &text(test, "name"),
-                );
-            });
-            m.pre(&text(test, "reproduce"));
-        }
-        if bad.len() > 3 {
-            m.within("p", &[], |m| {
-                m.text("And ");
-                m.element("a", &[("href", "#tests")], &count(bad.len() - 3, "more test", "more tests"));
-                m.text(" that did not pass.");
-            });
-        }
+        m.element("h3", &[], "What to do next");
+        m.within("ol", &[("class", "steps")], |m| {
+            for step in steps {
+                m.within("li", &[], |m| {
+                    m.text(&text(step, "what"));
+                    let command = text(step, "command");
+                    if !command.is_empty() {
+                        m.pre(&command);
+                    }
+                });
+            }
+        });
     });
 }
 

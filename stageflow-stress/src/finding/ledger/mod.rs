@@ -3,12 +3,15 @@
 //! An entry is a finding seen from the ledger's side, or a note about what works or what is missing that was recorded as
 //! such. Ids count within the run; `finding_id` leads to the finding.
 
+pub(super) mod file;
+pub(super) mod lint;
+
 use std::collections::BTreeMap;
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Value, json};
 
-use super::document::fact;
+use super::document::{fact, time_or};
 use super::ids::LedgerId;
 use super::model::FindingType;
 use crate::classify::{Priority, Severity};
@@ -17,6 +20,9 @@ use crate::run::state::{RunState, StoredFinding, Timed};
 
 /// What stands in a field of the template that nobody filled in.
 const NOT_RECORDED: &str = "not recorded";
+
+/// What stands for the time of a record whose journal was damaged.
+const UNKNOWN_TIME: &str = "1970-01-01T00:00:00Z";
 
 impl Ledger {
     /// Its file within the run folder.
@@ -90,7 +96,10 @@ impl Ledger {
                 ("agent", "who recorded it"),
                 ("title", "short and descriptive"),
                 ("description", "what should be there"),
-                ("type", "improvement, feature_request, stagekind_suggestion or component_suggestion"),
+                (
+                    "type",
+                    "improvement, feature_request, stagekind_suggestion, component_suggestion or pattern_suggestion",
+                ),
                 ("priority", "P0, P1 or P2"),
                 ("category", "what it belongs to"),
                 ("context", "where it was missed"),
@@ -100,6 +109,11 @@ impl Ledger {
             ],
         }
     }
+}
+
+/// The template of a ledger, as fields in their order.
+fn template_of(ledger: Ledger) -> Vec<(String, Value)> {
+    ledger.template().iter().map(|(key, text)| ((*key).to_owned(), json!(text))).collect()
 }
 
 /// An object whose fields keep their order.
@@ -137,7 +151,7 @@ pub fn render(state: &RunState) -> Vec<(String, Vec<u8>)> {
         if entries.is_empty() {
             continue;
         }
-        let template = ledger.template().iter().map(|(key, text)| ((*key).to_owned(), json!(text))).collect();
+        let template = template_of(ledger);
         let mut content = Vec::new();
         let mut serializer = serde_json::Serializer::pretty(&mut content);
         let written = (|| {
@@ -216,7 +230,7 @@ fn of_finding(ledger: Ledger, id: LedgerId, agent: &str, stored: &StoredFinding)
         ((*key).to_owned(), value)
     });
     let mut fields: Vec<(String, Value)> = fields.collect();
-    fields.push(("created_at".to_owned(), json!(stored.created_at)));
+    fields.push(("created_at".to_owned(), json!(time_or(&stored.created_at, UNKNOWN_TIME))));
     fields.push(("finding_id".to_owned(), json!(stored.id)));
     Ordered(fields)
 }
@@ -245,7 +259,7 @@ fn of_record(ledger: Ledger, id: LedgerId, agent: &str, record: &Timed<LedgerRec
             fields.push((key.clone(), value.clone()));
         }
     }
-    fields.push(("created_at".to_owned(), json!(record.at)));
+    fields.push(("created_at".to_owned(), json!(time_or(&record.at, UNKNOWN_TIME))));
     if !record.test.is_empty() {
         fields.push(("test".to_owned(), json!(record.test)));
     }

@@ -1,0 +1,623 @@
+//! `aggregated_findings.json`: the findings of all runs in one document.
+//!
+//! Made for very many runs: a finding is carried as the text that stands in its document, and only the few fields that
+//! are counted are decoded.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::classify::Severity;
+use crate::finding::{
+    Document, FindingStatus, FindingType, KnownFindings, StoreError, StoreProblem, StoreProblemKind, Word,
+    run_order,
+};
+
+/// How findings are aggregated.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct AggregateOptions {
+    /// Lists every sighting. Otherwise a finding that several runs of an entry saw is listed once, as its last run wrote
+    /// it: otherwise a hundred nightly runs would make a hundred findings of one.
+    pub every_sighting: bool,
+    /// Other names of components: what is written → what it is counted as. Case does not matter.
+    pub components: BTreeMap<String, String>,
+    /// The committed file, from which the statuses are counted; without it, those that the documents tell.
+    pub known: Option<KnownFindings>,
+}
+
+impl AggregateOptions {
+    /// Lists every sighting.
+    #[must_use]
+    pub fn every_sighting(mut self) -> Self {
+        self.every_sighting = true;
+        self
+    }
+
+    /// Counts statuses as the committed file tells them.
+    #[must_use]
+    pub fn known(mut self, known: KnownFindings) -> Self {
+        self.known = Some(known);
+        self
+    }
+}
+
+/// The findings of all runs.
+///
+/// ```
+/// use stageflow_stress::run::{AggregateOptions, aggregate};
+/// # let runs = std::env::temp_dir().join(format!("stageflow-aggregate-{}", std::process::id()));
+/// # let run = runs.join("DAG-005/run-2026-01-14-001");
+/// # std::fs::create_dir_all(&run)?;
+/// # std::fs::write(run.join("findings.json"), r#"{"metadata":{},"findings":[{"id":"DAG-005-BUG-001","type":"bug",
+/// #   "severity":"high","title":"t","description":"d","status":"open","created_at":"2026-01-14T09:00:00Z"}]}"#)?;
+///
+/// let all = aggregate(&runs, &AggregateOptions::default())?;
+/// println!("{} findings of {} runs", all.total_findings, all.total_runs);
+/// assert_eq!((all.by_type["bug"], all.by_type["security"]), (1, 0));
+/// std::fs::write(runs.join("aggregated_findings.json"), all.to_json())?;
+/// # std::fs::remove_dir_all(&runs)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Aggregate {
+    /// When it was made.
+    pub generated_at: String,
+    /// How many runs were read.
+    pub total_runs: usize,
+    /// How many findings are listed.
+    pub total_findings: usize,
+    /// How many of each type; every type is there, also with none.
+    pub by_type: BTreeMap<String, usize>,
+    /// How many of each severity.
+    pub by_severity: BTreeMap<String, usize>,
+    /// How many of each status.
+    pub by_status: BTreeMap<String, usize>,
+    /// How many of each component, whatever the case; `Other` where none is named.
+    pub by_component: BTreeMap<String, usize>,
+    /// The findings, worst first.
+    pub findings: Vec<AggregatedFinding>,
+    /// What could not be taken as it is. While there is any, the numbers may be too small.
+    pub problems: Vec<StoreProblem>,
+}
+
+/// One finding of an aggregate.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct AggregatedFinding {
+    /// The roadmap entry.
+    pub entry: String,
+    /// Its id, a label: two entries or tools may use one for different findings.
+    pub id: String,
+    /// Its fingerprint; absent where another tool wrote the document.
+    pub fingerprint: Option<String>,
+    /// Its severity.
+    pub severity: Word<Severity>,
+    /// Its type.
+    pub kind: Word<FindingType>,
+    /// Its status.
+    pub status: Word<FindingStatus>,
+    /// Its component, as written.
+    pub component: Option<String>,
+    /// The run whose text it is, relative to the folder of runs.
+    pub run_path: String,
+    /// How many runs saw it.
+    pub runs: usize,
+    /// How often it was seen, over those runs.
+    pub occurrences: u64,
+    /// The finding as its document has it.
+    pub json: Box<RawValue>,
+}
+
+#[derive(Serialize)]
+struct Added<'a> {
+    entry: &'a str,
+    run_path: &'a str,
+    runs: usize,
+    occurrences: u64,
+}
+
+/// What the document says, without the text that is not needed.
+#[derive(Deserialize)]
+struct Slim<'a> {
+    #[serde(borrow, default)]
+    id: Cow<'a, str>,
+    #[serde(borrow, default, rename = "type")]
+    kind: Cow<'a, str>,
+    #[serde(borrow, default)]
+    severity: Cow<'a, str>,
+    #[serde(borrow, default)]
+    status: Cow<'a, str>,
+    #[serde(borrow, default)]
+    component: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    created_at: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    updated_at: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    x_stageflow: Option<SlimExtension<'a>>,
+}
+
+#[derive(Deserialize)]
+struct SlimExtension<'a> {
+    #[serde(borrow, default, rename = "type")]
+    kind: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    severity: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    fingerprint: Option<Cow<'a, str>>,
+    #[serde(default)]
+    occurrences: Option<u64>,
+}
+
+#[derive(Deserialize)]
+struct SlimDocument<'a> {
+    #[serde(borrow, default)]
+    metadata: Option<SlimMetadata<'a>>,
+    #[serde(borrow)]
+    findings: Vec<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct SlimMetadata<'a> {
+    #[serde(borrow, default)]
+    roadmap_entry_id: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    agent_run_id: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    completed_at: Option<Cow<'a, str>>,
+    #[serde(default)]
+    total_findings: Option<u64>,
+}
+
+/// A run as it was read.
+struct Loaded {
+    dir: PathBuf,
+    entry: String,
+    uuid: Option<String>,
+    completed_at: Option<String>,
+    digest: u32,
+    total: Option<u64>,
+    findings: Vec<AggregatedFinding>,
+    seen_at: Vec<String>,
+}
+
+/// Reads the findings of all runs: exactly `runs/{ENTRY}/run-*/findings.json`, so that archives, nested copies and mock
+/// data do not count, and each run once.
+///
+/// # Errors
+///
+/// A folder that does not exist or cannot be read. What is wrong with single runs is in [`Aggregate::problems`].
+pub fn aggregate(runs: impl AsRef<Path>, options: &AggregateOptions) -> Result<Aggregate, StoreError> {
+    let root = runs.as_ref();
+    if !root.is_dir() {
+        return Err(StoreError::NoFolder(root.to_owned()));
+    }
+    let mut problems = Vec::new();
+    let folders = run_folders(root, &mut problems)
+        .map_err(|source| StoreError::Io { path: root.to_owned(), source })?;
+    let (mut loaded, mut kept): (Vec<Result<Loaded, StoreProblem>>, Vec<Loaded>) =
+        (read_all(root, folders), Vec::new());
+    let mut by_uuid: HashMap<String, usize> = HashMap::new();
+    for run in loaded.drain(..) {
+        match run {
+            Ok(run) => add(run, &mut kept, &mut by_uuid, &mut problems),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    kept.sort_by_cached_key(|run| (run.entry.clone(), run_order(&name_of(&run.dir))));
+    for run in &kept {
+        let found = run.findings.len();
+        if let Some(claimed) = run.total.filter(|claimed| *claimed != found as u64) {
+            let what = StoreProblemKind::WrongTotal { claimed, found };
+            problems.push(StoreProblem { path: run.dir.join("findings.json"), what });
+        }
+    }
+    let total_runs = kept.len();
+    let mut findings: Vec<AggregatedFinding> = Vec::new();
+    let mut positions: HashMap<(String, String), usize> = HashMap::new();
+    for run in kept {
+        for (mut finding, seen_at) in run.findings.into_iter().zip(run.seen_at) {
+            if let (Some(known), Some(fingerprint)) = (&options.known, &finding.fingerprint) {
+                let status = known.lookup(fingerprint).map(|known| known.status(&seen_at));
+                finding.status = Word::Known(status.unwrap_or(FindingStatus::Open));
+            }
+            let key = finding.fingerprint.as_ref().filter(|_| !options.every_sighting);
+            let Some(key) = key.map(|fingerprint| (finding.entry.clone(), fingerprint.clone())) else {
+                findings.push(finding);
+                continue;
+            };
+            match positions.get(&key) {
+                Some(&at) => {
+                    let earlier = &findings[at];
+                    finding.runs += earlier.runs;
+                    finding.occurrences = finding.occurrences.saturating_add(earlier.occurrences);
+                    findings[at] = finding;
+                }
+                None => {
+                    positions.insert(key, findings.len());
+                    findings.push(finding);
+                }
+            }
+        }
+    }
+    Ok(Aggregate::of(findings, total_runs, &options.components, problems))
+}
+
+impl Aggregate {
+    fn of(
+        mut findings: Vec<AggregatedFinding>,
+        total_runs: usize,
+        aliases: &BTreeMap<String, String>,
+        problems: Vec<StoreProblem>,
+    ) -> Self {
+        findings.sort_by_cached_key(|finding| {
+            let severity = std::cmp::Reverse(finding.severity.known());
+            (severity, finding.entry.clone(), run_order(&finding.id), finding.run_path.clone())
+        });
+        let mut by_type = zeros(FindingType::ALL.iter().map(|word| word.as_str()));
+        let mut by_severity = zeros(Severity::ALL.iter().map(|word| word.as_str()));
+        let mut by_status = zeros(FindingStatus::ALL.iter().map(|word| word.as_str()));
+        for finding in &findings {
+            *by_type.entry(finding.kind.to_string()).or_default() += 1;
+            *by_severity.entry(finding.severity.to_string()).or_default() += 1;
+            *by_status.entry(finding.status.to_string()).or_default() += 1;
+        }
+        Aggregate {
+            generated_at: crate::journal::now(),
+            total_runs,
+            total_findings: findings.len(),
+            by_type,
+            by_severity,
+            by_status,
+            by_component: components(&findings, aliases),
+            findings,
+            problems,
+        }
+    }
+
+    /// Reads an aggregate that this library or one of its predecessors wrote, the bare `{total, findings}` among them.
+    /// The numbers are counted again; where they differ from those of the document, there is a problem.
+    ///
+    /// # Errors
+    ///
+    /// A document that is no aggregate.
+    pub fn parse(path: impl AsRef<Path>, bytes: &[u8]) -> Result<Self, StoreProblem> {
+        #[derive(Deserialize)]
+        struct Written<'a> {
+            #[serde(default)]
+            generated_at: Option<String>,
+            #[serde(default)]
+            total_runs: Option<usize>,
+            #[serde(default, alias = "total")]
+            total_findings: Option<u64>,
+            #[serde(borrow)]
+            findings: Vec<&'a RawValue>,
+        }
+        let path = path.as_ref();
+        let problem = |what: StoreProblemKind| StoreProblem { path: path.to_owned(), what };
+        let written: Written<'_> = serde_json::from_slice(bytes)
+            .map_err(|error| problem(StoreProblemKind::Document(error.into())))?;
+        let mut findings = Vec::new();
+        for (position, raw) in written.findings.iter().enumerate() {
+            let (mut finding, _) = slim(raw, "", "", position).map_err(problem)?;
+            #[derive(Deserialize)]
+            struct Carrier {
+                x_aggregate: Back,
+            }
+            #[derive(Deserialize)]
+            struct Back {
+                entry: String,
+                run_path: String,
+                runs: usize,
+                occurrences: u64,
+            }
+            if let Ok(Carrier { x_aggregate: back }) = serde_json::from_str(raw.get()) {
+                (finding.entry, finding.run_path) = (back.entry, back.run_path);
+                (finding.runs, finding.occurrences) = (back.runs, back.occurrences);
+            }
+            findings.push(finding);
+        }
+        let mut aggregate =
+            Aggregate::of(findings, written.total_runs.unwrap_or(0), &BTreeMap::new(), Vec::new());
+        let found = aggregate.total_findings;
+        if let Some(claimed) = written.total_findings.filter(|claimed| *claimed != found as u64) {
+            aggregate.problems.push(problem(StoreProblemKind::WrongTotal { claimed, found }));
+        }
+        aggregate.generated_at = written.generated_at.unwrap_or_default();
+        Ok(aggregate)
+    }
+
+    /// The document. Each finding stands as its run wrote it, and says under `x_aggregate` from which run it comes and
+    /// how many saw it.
+    #[must_use]
+    pub fn to_json(&self) -> Vec<u8> {
+        let size: usize = self.findings.iter().map(|finding| finding.json.get().len() + 160).sum();
+        let mut json = Vec::with_capacity(size + 4096);
+        // Writing into memory cannot fail.
+        let _ = self.write_to(&mut json);
+        json
+    }
+
+    /// Writes the document.
+    ///
+    /// # Errors
+    ///
+    /// What the writer says.
+    pub fn write_to(&self, mut out: impl Write) -> io::Result<()> {
+        let json = |value: &BTreeMap<String, usize>| serde_json::to_string(value).map_err(io::Error::from);
+        write!(
+            out,
+            "{{\n\"generated_at\": {},\n\"total_runs\": {},\n\"total_findings\": {},\n\"by_type\": {},\n\
+             \"by_severity\": {},\n\"by_status\": {},\n\"by_component\": {},\n\"findings\": [",
+            serde_json::to_string(&self.generated_at)?,
+            self.total_runs,
+            self.total_findings,
+            json(&self.by_type)?,
+            json(&self.by_severity)?,
+            json(&self.by_status)?,
+            json(&self.by_component)?,
+        )?;
+        for (position, finding) in self.findings.iter().enumerate() {
+            out.write_all(if position == 0 { b"\n" } else { b",\n" })?;
+            let text = finding.json.get();
+            let open = text.trim_end().strip_suffix('}').unwrap_or(text).trim_end();
+            // A document that was aggregated before says so already.
+            if open.contains("\"x_aggregate\"") {
+                out.write_all(text.as_bytes())?;
+                continue;
+            }
+            let added = serde_json::to_string(&Added {
+                entry: &finding.entry,
+                run_path: &finding.run_path,
+                runs: finding.runs,
+                occurrences: finding.occurrences,
+            })?;
+            let comma = if open.ends_with('{') { "" } else { "," };
+            write!(out, "{open}{comma}\"x_aggregate\":{added}}}")?;
+        }
+        out.write_all(b"\n]\n}\n")
+    }
+}
+
+fn zeros<'a>(words: impl Iterator<Item = &'a str>) -> BTreeMap<String, usize> {
+    words.map(|word| (word.to_owned(), 0)).collect()
+}
+
+/// Counts components whatever their case. The spelling that is used most is shown.
+fn components(findings: &[AggregatedFinding], aliases: &BTreeMap<String, String>) -> BTreeMap<String, usize> {
+    let aliases: HashMap<String, &String> =
+        aliases.iter().map(|(from, to)| (from.trim().to_lowercase(), to)).collect();
+    let mut groups: BTreeMap<String, BTreeMap<&str, usize>> = BTreeMap::new();
+    for finding in findings {
+        let written = finding.component.as_deref().map(str::trim).filter(|name| !name.is_empty());
+        let name = written.unwrap_or("Other");
+        let name = aliases.get(&name.to_lowercase()).map_or(name, |alias| alias.as_str());
+        *groups.entry(name.to_lowercase()).or_default().entry(name).or_default() += 1;
+    }
+    groups
+        .into_values()
+        .filter_map(|spellings| {
+            let total = spellings.values().sum();
+            let (name, _) =
+                spellings.into_iter().max_by_key(|(name, count)| (*count, std::cmp::Reverse(*name)))?;
+            Some((name.to_owned(), total))
+        })
+        .collect()
+}
+
+fn run_folders(root: &Path, problems: &mut Vec<StoreProblem>) -> io::Result<Vec<PathBuf>> {
+    let folders = |path: &Path| -> io::Result<Vec<PathBuf>> {
+        let mut found = Vec::new();
+        for item in fs::read_dir(path)? {
+            let item = item?;
+            // A link counts as what it leads to.
+            let kind = item.file_type()?;
+            if kind.is_dir() || (kind.is_symlink() && item.path().is_dir()) {
+                found.push(item.path());
+            }
+        }
+        found.sort();
+        Ok(found)
+    };
+    let mut runs = Vec::new();
+    for entry in folders(root)? {
+        let name = name_of(&entry);
+        if name == "archive" || name.starts_with('.') {
+            continue;
+        }
+        match folders(&entry) {
+            Ok(found) => runs.extend(found.into_iter().filter(|run| name_of(run).starts_with("run-"))),
+            Err(error) => problems.push(StoreProblem { path: entry, what: error.into() }),
+        }
+    }
+    Ok(runs)
+}
+
+#[cfg(feature = "cli")]
+fn read_all(root: &Path, folders: Vec<PathBuf>) -> Vec<Result<Loaded, StoreProblem>> {
+    use rayon::prelude::*;
+    folders.into_par_iter().map(|dir| read_run(root, dir)).collect()
+}
+
+#[cfg(not(feature = "cli"))]
+fn read_all(root: &Path, folders: Vec<PathBuf>) -> Vec<Result<Loaded, StoreProblem>> {
+    folders.into_iter().map(|dir| read_run(root, dir)).collect()
+}
+
+fn read_run(root: &Path, dir: PathBuf) -> Result<Loaded, StoreProblem> {
+    let path = dir.join("findings.json");
+    let problem = |what| StoreProblem { path: path.clone(), what };
+    let bytes = fs::read(&path).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => problem(StoreProblemKind::Missing),
+        _ => problem(error.into()),
+    })?;
+    let digest = crc32fast::hash(&bytes);
+    let entry = dir.parent().map(name_of).unwrap_or_default();
+    let run_path = super::files::shown_below(root, &dir);
+    let quick = std::str::from_utf8(&bytes).ok().and_then(|text| {
+        let document: SlimDocument<'_> = serde_json::from_str(text.trim_start_matches('\u{feff}')).ok()?;
+        Some(document)
+    });
+    let Some(document) = quick else {
+        return slowly(dir.clone(), &bytes, digest, entry, &run_path).map_err(problem);
+    };
+    let metadata = document.metadata;
+    let text = |value: Option<Cow<'_, str>>| value.map(Cow::into_owned).filter(|text| !text.is_empty());
+    let mut loaded = Loaded {
+        dir,
+        entry,
+        uuid: None,
+        completed_at: None,
+        digest,
+        total: None,
+        findings: Vec::with_capacity(document.findings.len()),
+        seen_at: Vec::with_capacity(document.findings.len()),
+    };
+    if let Some(metadata) = metadata {
+        loaded.entry = text(metadata.roadmap_entry_id).unwrap_or(loaded.entry);
+        loaded.uuid = text(metadata.agent_run_id);
+        loaded.completed_at = text(metadata.completed_at);
+        loaded.total = metadata.total_findings;
+    }
+    for (position, raw) in document.findings.into_iter().enumerate() {
+        let (finding, seen_at) = slim(raw, &loaded.entry, &run_path, position).map_err(problem)?;
+        loaded.findings.push(finding);
+        loaded.seen_at.push(seen_at);
+    }
+    Ok(loaded)
+}
+
+/// A document that is not in the usual form: the reader that understands everything takes it.
+fn slowly(
+    dir: PathBuf,
+    bytes: &[u8],
+    digest: u32,
+    entry: String,
+    run_path: &str,
+) -> Result<Loaded, StoreProblemKind> {
+    let document = Document::parse(bytes)?;
+    let metadata = &document.metadata;
+    let entry = metadata.roadmap_entry_id.clone().unwrap_or(entry);
+    let mut loaded = Loaded {
+        dir,
+        entry: entry.clone(),
+        uuid: metadata.agent_run_id.clone().filter(|uuid| !uuid.is_empty()),
+        completed_at: metadata.completed_at.clone(),
+        digest,
+        total: metadata.total_findings,
+        findings: Vec::new(),
+        seen_at: Vec::new(),
+    };
+    for (position, finding) in document.findings.into_iter().enumerate() {
+        let json = RawValue::from_string(finding.to_json())
+            .map_err(|error| StoreProblemKind::Document(error.into()))?;
+        let (finding, seen_at) = slim(&json, &entry, run_path, position)?;
+        loaded.findings.push(finding);
+        loaded.seen_at.push(seen_at);
+    }
+    Ok(loaded)
+}
+
+/// The counted fields of a finding, and when it was last seen.
+fn slim(
+    raw: &RawValue,
+    entry: &str,
+    run_path: &str,
+    position: usize,
+) -> Result<(AggregatedFinding, String), StoreProblemKind> {
+    let finding = |kind: String, severity: String, status: String| AggregatedFinding {
+        entry: entry.to_owned(),
+        id: String::new(),
+        fingerprint: None,
+        severity: severity.into(),
+        kind: kind.into(),
+        status: status.into(),
+        component: None,
+        run_path: run_path.to_owned(),
+        runs: 1,
+        occurrences: 1,
+        json: raw.to_owned(),
+    };
+    if let Ok(slim) = serde_json::from_str::<Slim<'_>>(raw.get()) {
+        let (mut kind, mut severity, mut fingerprint, mut occurrences) =
+            (slim.kind, slim.severity, None, None);
+        if let Some(extension) = slim.x_stageflow {
+            kind = extension.kind.unwrap_or(kind);
+            severity = extension.severity.unwrap_or(severity);
+            fingerprint = extension.fingerprint.map(Cow::into_owned);
+            occurrences = extension.occurrences;
+        }
+        let seen_at = slim.updated_at.or(slim.created_at).map(Cow::into_owned).unwrap_or_default();
+        let found = AggregatedFinding {
+            id: slim.id.into_owned(),
+            fingerprint,
+            component: slim.component.map(Cow::into_owned),
+            occurrences: occurrences.unwrap_or(1),
+            ..finding(kind.into_owned(), severity.into_owned(), slim.status.into_owned())
+        };
+        return Ok((found, seen_at));
+    }
+    // Numbers where texts should be, texts that are no valid Unicode: read by the reader that understands everything.
+    let document = Document::parse(format!("{{\"findings\":[{}]}}", raw.get()).as_bytes()).map_err(
+        |error| match error {
+            crate::finding::DocumentError::NoObject(_) => {
+                crate::finding::DocumentError::NoObject(position).into()
+            }
+            error => StoreProblemKind::from(error),
+        },
+    )?;
+    let read = &document.findings[0];
+    let found = AggregatedFinding {
+        id: read.id.clone(),
+        fingerprint: read.fingerprint.clone(),
+        component: read.component.clone(),
+        occurrences: read.occurrences,
+        ..finding(read.kind.to_string(), read.severity.to_string(), read.status.to_string())
+    };
+    Ok((found, read.updated_at.clone().or(read.created_at.clone()).unwrap_or_default()))
+}
+
+/// Adds a run unless it is a copy; the rule is that of `FindingStore`.
+fn add(
+    new: Loaded,
+    kept: &mut Vec<Loaded>,
+    by_uuid: &mut HashMap<String, usize>,
+    problems: &mut Vec<StoreProblem>,
+) {
+    let Some(uuid) = new.uuid.clone() else {
+        kept.push(new);
+        return;
+    };
+    match by_uuid.get(&uuid).copied() {
+        Some(at) if kept[at].entry == new.entry && name_of(&kept[at].dir) == name_of(&new.dir) => {
+            if new.completed_at > kept[at].completed_at {
+                kept[at] = new;
+            }
+        }
+        Some(at) if kept[at].digest == new.digest => {}
+        Some(at) => {
+            let what = StoreProblemKind::SameIdentity(kept[at].dir.clone());
+            problems.push(StoreProblem { path: new.dir.clone(), what });
+            kept.push(new);
+        }
+        None => {
+            by_uuid.insert(uuid, kept.len());
+            kept.push(new);
+        }
+    }
+}
+
+fn name_of(path: &Path) -> String {
+    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+#[cfg(test)]
+#[path = "aggregate_tests.rs"]
+mod tests;

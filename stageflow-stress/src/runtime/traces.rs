@@ -1,0 +1,60 @@
+//! The trace of a test: what its spans were, as other tools read it.
+
+use std::io::Write as _;
+use std::time::{Duration, SystemTime};
+
+use super::session::Session;
+use super::verdict::Verdict;
+use crate::context::Inner;
+use crate::log::format::{micros_of, parse};
+use crate::log::otlp::{TraceInput, trace};
+use crate::run::{create_unique, file_time};
+use crate::terminal::say;
+
+/// Writes `results/traces/trace_{time}_{test}.json`, if the test opened a span.
+pub fn write(inner: &Inner, session: &Session, verdict: &Verdict, duration: Duration) {
+    if !inner.active.log.has_spans() {
+        return;
+    }
+    let now = SystemTime::now();
+    let ended = micros_of(now).saturating_mul(1_000);
+    let started = ended.saturating_sub(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX));
+    let text = inner.active.log.text();
+    let log = parse(&text);
+    let summary = inner.active.log.summary(session.partial(inner));
+    let mut losses: Vec<String> = summary.partial.into_iter().collect();
+    if summary.lost > 0 {
+        losses.push(format!("{} records were lost", summary.lost));
+    }
+    if log.holes() > 0 {
+        losses.push(format!("{} record numbers are missing", log.holes()));
+    }
+    let start = &inner.start;
+    let input = TraceInput {
+        test: &start.name,
+        identity: &format!("{} {}", inner.run.info.uuid, start.log),
+        started,
+        ended,
+        passed: verdict.red.is_empty(),
+        reasons: &verdict.reasons,
+        attributes: &[
+            ("stageflow.entry", inner.entry.id.to_owned()),
+            ("stageflow.run", inner.run.info.run_id.clone()),
+            ("stageflow.seed", start.seed.to_string()),
+            ("stageflow.attempt", start.attempt.to_string()),
+            ("stageflow.status", verdict.status.to_string()),
+        ],
+        losses: &losses,
+    };
+    let Some(trace) = trace(&log, &input) else { return };
+    let stem = format!("trace_{}_{}", file_time(now), start.slug);
+    let written =
+        create_unique(&inner.run.dir.join("results/traces"), &stem, "json").and_then(|(_, file)| {
+            let mut out = std::io::BufWriter::new(file);
+            serde_json::to_writer(&mut out, &trace)?;
+            out.flush()
+        });
+    if let Err(error) = written {
+        say!("stageflow-stress: cannot write the trace of {}: {error}", start.name);
+    }
+}
