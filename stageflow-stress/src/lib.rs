@@ -46,6 +46,7 @@
 //!
 //! None is on by default.
 //!
+//! * `cli`: the command line `stageflow-test` and the exports.
 //! * `html`: `report.html` in every run folder and `runs/index.html` over all. No dependencies of its own.
 //! * `worker`: targets in a child process. No dependencies of its own.
 //! * `stacks`: when a test hangs, the stack of every thread (Linux).
@@ -57,12 +58,19 @@ pub mod __private;
 mod assertion;
 mod capture;
 pub mod classify;
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod context;
+#[cfg(feature = "cli")]
+mod coverage;
 pub mod effects;
 pub mod engine;
+#[cfg(feature = "cli")]
+mod export;
 pub mod fault;
 pub mod finding;
 mod golden;
+mod install;
 mod journal;
 pub mod limits;
 pub mod load;

@@ -41,6 +41,8 @@ pub use query::Query;
 pub(crate) use registry::run_order;
 pub use registry::{LoadedRegistry, REGISTRY_FILE, Registered, Registry, RegistryError};
 pub use store::{FindingStore, FoundFinding, StoreError, StoreProblem, StoreProblemKind, StoredRun};
+#[cfg(feature = "cli")]
+pub(crate) use suggest::nearest;
 
 /// Findings that an observer makes.
 #[derive(Debug, Default)]

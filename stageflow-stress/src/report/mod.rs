@@ -27,6 +27,8 @@ use serde_json::Value;
 
 pub(crate) use facts::summary;
 pub(crate) use verdict::status;
+#[cfg(feature = "cli")]
+pub(crate) use verdict::verdict;
 
 use crate::log::LogDigest;
 use crate::run::state::RunState;

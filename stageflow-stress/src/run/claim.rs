@@ -117,6 +117,15 @@ pub fn claim(
     })
 }
 
+/// A run folder of its own, which belongs to no invocation of tests.
+#[cfg(feature = "cli")]
+pub fn claim_by_hand(settings: &Settings, entry: &EntryInfo) -> io::Result<PathBuf> {
+    prepare(&settings.runs, settings.keep)?;
+    let invocation = Invocation { key: format!("by-hand-{}", uuid::Uuid::now_v7()), runner: "direct" };
+    let seed = invocation.seed();
+    claim(&settings.runs, settings, &invocation, seed, entry).map(|(dir, _)| dir)
+}
+
 /// The run folders that the processes of an invocation have claimed, by entry.
 pub fn folders_of(runs: &Path, invocation: &str) -> Vec<PathBuf> {
     let path = runs.join(".stageflow/invocations").join(format!("{}.json", slug(invocation)));

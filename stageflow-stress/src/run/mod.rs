@@ -22,11 +22,21 @@ pub use validate::{Problem, ProblemKind, Validation, validate, validate_file};
 pub(crate) use write::recover_logs;
 pub use write::{FoldError, findings_as, recover};
 
+#[cfg(all(test, feature = "cli"))]
+pub(crate) use catalogue::CatalogueState;
 pub(crate) use catalogue::{Catalogue, Catalogued, PlaceState, Registered, test_key};
+#[cfg(feature = "cli")]
+pub(crate) use claim::claim_by_hand;
 pub(crate) use claim::folders_of;
+#[cfg(feature = "cli")]
+pub(crate) use claim::read_info;
 pub(crate) use files::{create_unique, locked, shown_below, write_atomically, write_whole};
+#[cfg(feature = "cli")]
+pub(crate) use fold::read_state;
 pub(crate) use handover::Handover;
 pub(crate) use invocation::Invocation;
 pub(crate) use slug::{file_time, slug};
 pub(crate) use store::{Run, Store};
+#[cfg(feature = "cli")]
+pub(crate) use write::digests;
 pub(crate) use write::write_folder;

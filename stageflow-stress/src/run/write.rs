@@ -111,7 +111,7 @@ pub fn write_folder(dir: &Path) -> Result<RunState, FoldError> {
 }
 
 /// The log analyses that exist, of the latest attempt of each test.
-fn digests(state: &RunState) -> Vec<LogDigest> {
+pub fn digests(state: &RunState) -> Vec<LogDigest> {
     let slugs: BTreeSet<&str> = state.tests.iter().map(|test| test.start.slug.as_str()).collect();
     slugs
         .into_iter()

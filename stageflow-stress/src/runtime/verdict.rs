@@ -12,6 +12,7 @@ use crate::context::Inner;
 use crate::fault::NotAvailable;
 use crate::finding::{Finding, FindingType};
 use crate::golden;
+use crate::install;
 use crate::journal::record::{GoldenOutcome, GoldenRecord, PanicRecord, Record, TestStatus};
 use crate::registry::{BackgroundPanics, TestKind};
 
@@ -370,10 +371,18 @@ pub fn print(inner: &Inner, verdict: &Verdict) {
     eprintln!("  log: {}", inner.active.log.path().display());
     eprintln!("  run folder: {}", inner.run.dir.display());
     eprintln!("  reproduce: {}", inner.start.reproduce);
+    let mut told = false;
     for record in &inner.collected().findings {
         if verdict.red.contains(&record.fingerprint) {
+            let name = record.fingerprint.get(..17).unwrap_or(&record.fingerprint);
+            eprintln!("\n  {}: {}", record.finding.severity, record.finding.title);
+            eprintln!("  all about it: stageflow-test findings show {name}");
             eprintln!(
-                "\n  to accept this finding as known, add to stageflow-known.toml and say why:\n{}",
+                "  once it is fixed: stageflow-test findings resolve {name} --type=fixed --commit=HASH --details=\"…\""
+            );
+            eprintln!("  to accept it as known: stageflow-test findings confirm {name} --why=\"…\"");
+            eprintln!(
+                "  or add to stageflow-known.toml and say why:\n{}",
                 crate::finding::paste_block(
                     &record.fingerprint,
                     "",
@@ -381,6 +390,23 @@ pub fn print(inner: &Inner, verdict: &Verdict) {
                     record.finding.severity
                 )
             );
+            told = true;
         }
     }
+    if told {
+        install_hint(&inner.root);
+    }
+}
+
+/// Tells once how to get the command that the hints name, where it is not at hand.
+fn install_hint(root: &std::path::Path) {
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| {
+        if !install::on_path("stageflow-test") {
+            eprintln!(
+                "  stageflow-test is not installed; once: {}\n",
+                install::command(&install::origin(root))
+            );
+        }
+    });
 }

@@ -32,6 +32,11 @@ impl RawObject {
         read(self.get(key)?)
     }
 
+    /// The last value of a key, `null` included.
+    pub(super) fn read_any(&self, key: &str) -> Option<serde_json::Value> {
+        self.0.iter().rev().find(|(known, _)| known == key).and_then(|(_, value)| read(value))
+    }
+
     /// The text of a key. A number or a boolean counts as the text that stands there.
     pub(in crate::finding) fn text(&self, key: &str) -> Option<String> {
         let raw = self.get(key)?;

@@ -218,6 +218,16 @@ impl DocumentFinding {
         self.fields.read(name)
     }
 
+    /// The whole finding, read from a healed copy. What cannot be read even so is left out.
+    #[must_use]
+    pub fn to_object(&self) -> serde_json::Map<String, Value> {
+        self.fields
+            .0
+            .iter()
+            .filter_map(|(name, _)| Some((name.clone(), self.fields.read_any(name)?)))
+            .collect()
+    }
+
     /// The finding with every field as it was read, in its order.
     #[must_use]
     pub fn to_json(&self) -> String {

@@ -1,0 +1,137 @@
+//! What can go wrong on the command line, and the exit code of each.
+
+use std::path::{Path, PathBuf};
+
+use crate::finding::{DocumentError, KnownError, KnownFileError, StoreError};
+use crate::run::FoldError;
+
+/// The answer is no: a check found something, or what was asked for with `--exit-code` exists.
+pub const NO: u8 = 1;
+/// The command line was not understood.
+pub const USAGE: u8 = 2;
+/// What was named does not exist.
+pub const NOT_FOUND: u8 = 3;
+/// It was refused: ambiguous, against the rules, or it would overwrite something.
+pub const REFUSED: u8 = 4;
+/// Something could not be read or written, so that the answer is incomplete or missing.
+pub const INCOMPLETE: u8 = 5;
+
+/// Why a command did not do what it was asked for.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// A value that clap cannot judge.
+    #[error("{0}")]
+    Usage(String),
+    /// Nothing has this name.
+    #[error("no {what} `{name}`{}", hint(.near))]
+    NotFound {
+        /// `finding`, `run`, `roadmap entry`.
+        what: &'static str,
+        /// The name.
+        name: String,
+        /// What was probably meant, or what to do.
+        near: Vec<String>,
+    },
+    /// A name with several meanings.
+    #[error("`{name}` is ambiguous: {}; name the one that you mean", .meanings.join(", or "))]
+    Ambiguous {
+        /// The name.
+        name: String,
+        /// What it can mean, each with the way to say so.
+        meanings: Vec<String>,
+    },
+    /// It goes against a rule.
+    #[error("{0}")]
+    Refused(String),
+    /// A file that is there already.
+    #[error("{} is there already; remove it, or write to another place", .0.display())]
+    Exists(PathBuf),
+    /// The settings.
+    #[error(transparent)]
+    Settings(#[from] crate::settings::SettingsError),
+    /// The runs directory.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The file of known findings.
+    #[error(transparent)]
+    Known(#[from] KnownError),
+    /// The file of known findings was not changed.
+    #[error(transparent)]
+    Change(#[from] KnownFileError),
+    /// A run folder.
+    #[error(transparent)]
+    Fold(#[from] FoldError),
+    /// A findings document.
+    #[error("{}: {source}", path.display())]
+    Document {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: DocumentError,
+    },
+    /// An export.
+    #[error(transparent)]
+    Export(#[from] crate::export::ExportError),
+    /// A file.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+fn hint(near: &[String]) -> String {
+    match near {
+        [] => String::new(),
+        [one] => format!("; {one}"),
+        several => format!("; {}", several.join("; ")),
+    }
+}
+
+impl CliError {
+    /// A file that cannot be read or written.
+    pub fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Self + '_ {
+        move |source| CliError::Io { path: path.to_owned(), source }
+    }
+
+    /// The exit code.
+    pub fn code(&self) -> u8 {
+        match self {
+            CliError::Usage(_) | CliError::Settings(_) => USAGE,
+            CliError::NotFound { .. } | CliError::Store(StoreError::NoFolder(_)) => NOT_FOUND,
+            CliError::Ambiguous { .. } | CliError::Refused(_) | CliError::Exists(_) => REFUSED,
+            CliError::Change(KnownFileError::Lifecycle(_) | KnownFileError::Changed(_)) => REFUSED,
+            CliError::Store(_)
+            | CliError::Known(_)
+            | CliError::Change(_)
+            | CliError::Fold(_)
+            | CliError::Document { .. }
+            | CliError::Export(_)
+            | CliError::Io { .. } => INCOMPLETE,
+        }
+    }
+
+    /// One word for programs.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            CliError::Ambiguous { .. } => "ambiguous",
+            _ => match self.code() {
+                USAGE => "usage",
+                NOT_FOUND => "not_found",
+                REFUSED => "refused",
+                _ => "incomplete",
+            },
+        }
+    }
+
+    /// What the person or program could have meant instead.
+    pub fn alternatives(&self) -> &[String] {
+        match self {
+            CliError::NotFound { near, .. } => near,
+            CliError::Ambiguous { meanings, .. } => meanings,
+            _ => &[],
+        }
+    }
+}
