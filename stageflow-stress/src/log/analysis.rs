@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::detect::{Detected, detect, takes_back};
+use super::detect::{Detected, detect, takes_back, tells_of_failure};
 use super::detectors::{detectors, findings};
 use super::digest::{ErrorCounts, LogDigest, LossFacts, TargetCounts, TemplateCounts};
 use super::event::{Kind as RecordKind, Log, NO_TIME};
@@ -22,6 +22,8 @@ const CONTEXT: usize = 5;
 const CONSIDERED: usize = 400;
 /// Different errors that are written out.
 pub(super) const GROUPS: usize = 500;
+/// Lines that one error lists.
+const LINES: usize = 200;
 /// Targets that are listed.
 const TARGETS: usize = 200;
 
@@ -86,6 +88,8 @@ pub struct ErrorGroup {
     pub last: String,
     /// Line of the log on which the first occurrence begins.
     pub line: u64,
+    /// Lines on which occurrences begin, the first ones.
+    pub lines: Vec<u64>,
     /// The first occurrence, in full.
     pub sample: String,
     /// Fields of the first occurrence.
@@ -375,6 +379,9 @@ fn group(log: &ParsedLog<'_>, blocks: &[Block], expected: &[&str]) -> (Vec<(Erro
                 let (group, _) = &mut groups[*known.get()];
                 group.count += 1;
                 group.last = timestamp(at);
+                if group.lines.len() < LINES {
+                    group.lines.push(log.at_line[block.first]);
+                }
             }
             std::collections::hash_map::Entry::Vacant(new) => {
                 let group = ErrorGroup {
@@ -388,6 +395,7 @@ fn group(log: &ParsedLog<'_>, blocks: &[Block], expected: &[&str]) -> (Vec<(Erro
                     first: timestamp(record.micros),
                     last: timestamp(at),
                     line: log.at_line[block.first],
+                    lines: vec![log.at_line[block.first]],
                     sample: block.text.clone(),
                     fields: record.fields.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect(),
                     context_by: "file",
@@ -471,6 +479,11 @@ fn one_line(record: &LogRecord<'_>) -> String {
 }
 
 impl ErrorGroup {
+    /// Whether it is no more than a value that goes with the error before it, or says of itself that it was dealt with.
+    pub(super) fn is_detail(&self) -> bool {
+        self.kind == Kind::Error && !tells_of_failure(&self.sample)
+    }
+
     /// Whether it is a finding in a test that passed. Panics have findings of their own, and a trace below error level
     /// was told at the level that its author chose.
     pub(super) fn is_finding(&self) -> bool {

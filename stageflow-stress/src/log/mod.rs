@@ -1,5 +1,7 @@
 //! Logs: the text of a test's log file, and what can be concluded from it.
 
+#[cfg(test)]
+mod accuracy_tests;
 pub mod analysis;
 #[cfg(test)]
 mod corpus;
@@ -23,6 +25,8 @@ pub mod rules;
 pub mod spans;
 mod template;
 mod trace;
+#[cfg(test)]
+mod truth_tests;
 
 pub use analysis::{AnalysisInput, analyze};
 pub use digest::LogDigest;

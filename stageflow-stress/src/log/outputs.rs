@@ -233,6 +233,8 @@ fn error(group: &ErrorGroup) -> Value {
         "first": group.first,
         "last": group.last,
         "line": group.line,
+        "lines": group.lines,
+        "detail": group.is_detail(),
         "sample": group.sample,
         "fields": group.fields.iter().map(|(key, value)| json!({ "key": key, "value": value })).collect::<Vec<_>>(),
         "context_by": group.context_by,

@@ -23,6 +23,9 @@ struct Life {
     ended: bool,
     failed: bool,
     first_end: u32,
+    /// Ends by phase: good, skipped, cancelled, retried; and where the unusual ones are.
+    phases: [u64; 4],
+    unusual: Vec<(Phase, u32)>,
     /// Ends that came before any beginning.
     orphans: Vec<u32>,
 }
@@ -206,6 +209,19 @@ impl Lives {
             return;
         }
         let life = self.lives.entry((seen.op, step.subject)).or_default();
+        let kind = match step.phase {
+            Phase::Done => Some(0),
+            Phase::Skipped => Some(1),
+            Phase::Cancelled => Some(2),
+            Phase::Retry => Some(3),
+            _ => None,
+        };
+        if let Some(kind) = kind {
+            life.phases[kind] += 1;
+            if kind > 0 && life.unusual.len() < LINES {
+                life.unusual.push((step.phase, line));
+            }
+        }
         match step.phase {
             Phase::Start => {
                 life.starts += 1;
@@ -396,6 +412,7 @@ impl Lives {
                 .at([*line]),
             );
         }
+        hits.extend(self.unusual(facts));
         hits.sort_by(|a, b| a.subject.cmp(&b.subject));
         hits.dedup_by(|later, first| {
             let same = later.subject == first.subject;
@@ -405,13 +422,45 @@ impl Lives {
             }
             same
         });
-        if self.lives.keys().all(|(op, _)| *op == 0) && facts.rules.machines.is_empty() {
+        if hits.is_empty() && self.lives.keys().all(|(op, _)| *op == 0) && facts.rules.machines.is_empty() {
             return Verdict::not_applicable(
                 15,
                 "no states of an operation are logged, and no state machine is declared",
             );
         }
         Verdict::of(15, hits, format!("{} with legal steps only", count(self.lives.len(), "life", "lives")))
+    }
+
+    /// Notes: what nearly always ends well and now and then is skipped, cancelled or tried again.
+    fn unusual(&self, facts: &Facts<'_, '_>) -> Vec<Hit> {
+        let mut by_subject: Map<u32, ([u64; 4], Vec<(Phase, u32)>)> = Map::default();
+        for ((_, subject), life) in &self.lives {
+            let of = by_subject.entry(*subject).or_default();
+            for (sum, n) in of.0.iter_mut().zip(life.phases) {
+                *sum += n;
+            }
+            of.1.extend(life.unusual.iter().copied());
+        }
+        let mut hits = Vec::new();
+        for (subject, (counts, seen)) in by_subject {
+            for (at, phase) in [(1, Phase::Skipped), (2, Phase::Cancelled), (3, Phase::Retry)] {
+                if counts[at] == 0 || counts[0] < 4 * counts[at] {
+                    continue;
+                }
+                let name = facts.subject_text(subject);
+                hits.push(
+                    Hit::new(
+                        Severity::Info,
+                        format!("unusual {} {name}", phase.as_str()),
+                        format!("{} for once: {name}", phase.as_str()),
+                        format!("{} times, and {} times completed", counts[at], counts[0]),
+                    )
+                    .times(counts[at])
+                    .at(seen.iter().filter(|(seen, _)| *seen == phase).map(|(_, line)| *line)),
+                );
+            }
+        }
+        hits
     }
 
     fn orphans(&self, facts: &Facts<'_, '_>, claimed: &[(u32, u32)]) -> Verdict {

@@ -24,7 +24,7 @@ use super::profile::Profile;
 use super::rules::Rules;
 use super::template::{Config, Miner, Template};
 use crate::classify::Severity;
-pub(crate) use volume::takes_back;
+pub(crate) use volume::{takes_back, tells_of_failure};
 
 use facts::{Facts, Life, TemplateFacts};
 

@@ -401,3 +401,24 @@ pub(crate) fn takes_back(text: &str) -> bool {
         ["corrected", "recovered", "cleared", "resolved"].iter().any(|known| known.eq_ignore_ascii_case(word))
     })
 }
+
+/// Whether an error tells of a failure. One that says it was dealt with does not, nor does one that is no more than a name
+/// with its value: a register, an address, a counter, printed to go with the error before it.
+pub(crate) fn tells_of_failure(text: &str) -> bool {
+    !takes_back(text) && !is_detail(text)
+}
+
+/// `instruction address: 0x0000df30`, `machine check enable..............1`.
+fn is_detail(text: &str) -> bool {
+    let text = text.trim();
+    if text.contains('\n') {
+        return false;
+    }
+    let Some((name, value)) = text.split_once(": ").or_else(|| text.split_once("..")) else { return false };
+    let value = value.trim_matches(['.', ' ']);
+    let number = value.strip_prefix("0x").unwrap_or(value);
+    let plain = !number.is_empty() && number.len() <= 20 && number.bytes().all(|b| b.is_ascii_hexdigit()) && number.bytes().any(|b| b.is_ascii_digit());
+    let words = name.split_whitespace().count();
+    let failure = name.split(|c: char| !c.is_ascii_alphabetic()).any(|word| WORDS.iter().any(|known| known.eq_ignore_ascii_case(word)));
+    plain && words <= 8 && !failure
+}

@@ -25,6 +25,10 @@ pub(super) fn record<'a>(line: &'a str, log: &mut Log<'a>) -> Option<Record<'a>>
         log.fields.truncate(start);
         return None;
     }
+    // A message may hold pairs that are no fields of the object. The object's own come first.
+    if let Cow::Borrowed(message) = record.message {
+        super::message_fields(message, log);
+    }
     if !span.is_empty() {
         record.span = log.texts.add(&span);
     }
