@@ -9,6 +9,7 @@ mod error;
 mod findings;
 mod init;
 mod items;
+mod logs;
 mod manual;
 mod pick;
 mod place;
@@ -65,7 +66,7 @@ fn dispatch(cli: &Cli) -> Result<Answer, CliError> {
         Command::Runs { command } => runs::run(command, &place()?),
         Command::Roadmap { command } => roadmap::run(command, &place),
         Command::Init { command, run } => init::run(command.as_ref(), run, &place),
-        // The place for `logs analyze` and `logs diff`: a variant here, a module beside these.
+        Command::Logs { command } => logs::run(command),
         Command::Completions { shell } => Ok(manual::completions(*shell)),
         Command::Man { dir } => manual::man(dir.as_deref()),
     }

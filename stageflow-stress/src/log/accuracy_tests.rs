@@ -21,7 +21,9 @@ fn sets() -> Option<Vec<Set>> {
         .unwrap()
         .filter_map(|entry| {
             let name = entry.ok()?.file_name().into_string().ok()?;
-            let path = Path::new(&std::env::var_os("STAGEFLOW_LOGHUB")?).join(&name).join(format!("{name}_2k.log_structured.csv"));
+            let path = Path::new(&std::env::var_os("STAGEFLOW_LOGHUB")?)
+                .join(&name)
+                .join(format!("{name}_2k.log_structured.csv"));
             Some(Set { rows: csv(&std::fs::read_to_string(path).ok()?), name })
         })
         .collect();
@@ -69,8 +71,12 @@ fn accuracy(set: &Set, config: Config) -> (f64, f64) {
     let right: Vec<&Vec<usize>> =
         found.values().filter(|lines| truth[set.rows[lines[0]]["EventId"].as_str()] == **lines).collect();
     let lines: usize = right.iter().map(|lines| lines.len()).sum();
-    let (precision, recall) = (right.len() as f64 / found.len() as f64, right.len() as f64 / truth.len() as f64);
-    (lines as f64 / set.rows.len() as f64, if right.is_empty() { 0.0 } else { 2.0 * precision * recall / (precision + recall) })
+    let (precision, recall) =
+        (right.len() as f64 / found.len() as f64, right.len() as f64 / truth.len() as f64);
+    (
+        lines as f64 / set.rows.len() as f64,
+        if right.is_empty() { 0.0 } else { 2.0 * precision * recall / (precision + recall) },
+    )
 }
 
 #[test]
@@ -99,7 +105,9 @@ fn templates_of_public_logs_are_grouped_as_people_group_them() {
         grid.iter().map(|config| sets.iter().map(|set| accuracy(set, *config)).collect()).collect();
     let (mut left_ga, mut left_fga) = (Vec::new(), Vec::new());
     for held in 0..sets.len() {
-        let of_others = |of: &Vec<(f64, f64)>| of.iter().enumerate().filter(|(at, _)| *at != held).map(|(_, (ga, _))| ga).sum::<f64>();
+        let of_others = |of: &Vec<(f64, f64)>| {
+            of.iter().enumerate().filter(|(at, _)| *at != held).map(|(_, (ga, _))| ga).sum::<f64>()
+        };
         let best = all.iter().max_by(|a, b| of_others(a).total_cmp(&of_others(b))).unwrap();
         left_ga.push(best[held].0);
         left_fga.push(best[held].1);
@@ -132,7 +140,9 @@ fn alerts_of_bgl_are_told_better_than_by_words_or_levels() {
         let content = row["Content"].to_ascii_lowercase();
         words.iter().any(|word| content.contains(word))
     });
-    let is_error = |row: &HashMap<String, String>| matches!(row["Level"].as_str(), "ERROR" | "FATAL" | "SEVERE" | "FAILURE");
+    let is_error = |row: &HashMap<String, String>| {
+        matches!(row["Level"].as_str(), "ERROR" | "FATAL" | "SEVERE" | "FAILURE")
+    };
     let by_level = judge("level", &is_error);
     let ours = judge("D2, without details of other errors", &|row| {
         is_error(row) && super::detect::tells_of_failure(&row["Content"])

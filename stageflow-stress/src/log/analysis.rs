@@ -115,6 +115,9 @@ pub fn analyze(bytes: &[u8], input: &AnalysisInput<'_>) -> Analysis {
         return conclude(&parsed, &log, detected, &rules, input);
     }
     let mut log = read(&source);
+    // Lines that no format explains are kept with the record above them, so nothing is lost with them.
+    let known = loss(&ParsedLog { lines: log.lines, ..ParsedLog::default() }, input.summary);
+    rules.losses.extend(known.reasons);
     let detected = detect(&mut log, &rules);
     let parsed = as_records(&log);
     conclude(&parsed, &log, detected, &rules, input)
@@ -291,6 +294,7 @@ fn count_records(log: &ParsedLog<'_>, input: &AnalysisInput<'_>) -> LogDigest {
         test: input.test.to_owned(),
         slug: input.slug.to_owned(),
         log: input.log.to_owned(),
+        passed: input.passed,
         lines: log.lines,
         records,
         unparsed_lines: log.unparsed,

@@ -95,6 +95,9 @@ pub struct LogDigest {
     pub slug: String,
     /// The log file, relative to the run folder.
     pub log: String,
+    /// Whether nothing was red; null where the log belongs to no test.
+    #[serde(default)]
+    pub passed: Option<bool>,
     /// Lines of the file, header included.
     pub lines: u64,
     /// Records.

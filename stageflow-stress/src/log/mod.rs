@@ -18,7 +18,7 @@ pub mod otlp;
 mod outputs;
 mod own;
 mod parse;
-mod profile;
+pub mod profile;
 pub mod public;
 mod read;
 pub mod rules;

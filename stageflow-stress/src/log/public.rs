@@ -143,7 +143,7 @@ impl Options {
 
     /// Compares with the log of a run that went well, for D4 and D13.
     pub fn last_good(mut self, log: &[u8]) -> Self {
-        self.rules.baseline = Some(analyze(log, &Options::new()).analysis.profile);
+        self.rules.baseline = Some(profile_of(log));
         self
     }
 }
@@ -174,6 +174,11 @@ pub fn analyze(log: &[u8], options: &Options) -> Report {
         },
     );
     Report { analysis }
+}
+
+/// What is kept of a log to compare others with it.
+pub(crate) fn profile_of(log: &[u8]) -> super::profile::Profile {
+    analyze(log, &Options::new()).analysis.profile
 }
 
 impl Report {
@@ -246,6 +251,35 @@ impl Report {
     pub fn markdown(&self) -> String {
         self.analysis.markdown()
     }
+}
+
+/// The templates of messages, and for each message the place of its template in that list.
+///
+/// ```
+/// let (templates, of) = stageflow_stress::logs::templates(["took 3 ms", "took 17 ms", "closed"]);
+/// assert_eq!(templates, ["took <*> ms", "closed"]);
+/// assert_eq!(of, [0, 0, 1]);
+/// ```
+#[must_use]
+pub fn templates<'m>(messages: impl IntoIterator<Item = &'m str>) -> (Vec<String>, Vec<usize>) {
+    let mut miner = super::template::Miner::default();
+    let forms: Vec<u32> = messages.into_iter().map(|message| miner.add(0, message)).collect();
+    let (templates, of_form) = miner.finish(super::template::Config::default());
+    // In the order of their first message.
+    let mut places = vec![usize::MAX; templates.len()];
+    let mut texts = Vec::new();
+    let of = forms
+        .into_iter()
+        .map(|form| {
+            let template = of_form[form as usize] as usize;
+            if places[template] == usize::MAX {
+                places[template] = texts.len();
+                texts.push(templates[template].text.clone());
+            }
+            places[template]
+        })
+        .collect();
+    (texts, of)
 }
 
 /// What differs between two logs.
@@ -420,3 +454,7 @@ impl Rules {
         self.expected.push(Expected { text, at_least, at_most });
     }
 }
+
+#[cfg(test)]
+#[path = "public_tests.rs"]
+mod tests;

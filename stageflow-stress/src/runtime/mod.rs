@@ -8,6 +8,7 @@ mod execute;
 mod frames;
 mod hang;
 mod isolate;
+mod last_good;
 mod leftovers;
 mod observe;
 mod repeat;

@@ -34,7 +34,8 @@ fn analyse_log(inner: &Inner, session: &Session, outcome: &BodyOutcome, log: &[u
     let options = &inner.def.options;
     // An announced panic is an announced error too.
     let expected: Vec<&str> = options.expect_errors.iter().copied().chain(options.expect_panic).collect();
-    let rules = inner.log_rules();
+    let mut rules = inner.log_rules();
+    rules.baseline = super::last_good::profile(inner);
     let analysis = analyze(
         log,
         &AnalysisInput {

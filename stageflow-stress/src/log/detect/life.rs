@@ -433,16 +433,16 @@ impl Lives {
 
     /// Notes: what nearly always ends well and now and then is skipped, cancelled or tried again.
     fn unusual(&self, facts: &Facts<'_, '_>) -> Vec<Hit> {
-        let mut by_subject: Map<u32, ([u64; 4], Vec<(Phase, u32)>)> = Map::default();
+        let mut by_subject: Map<u32, Life> = Map::default();
         for ((_, subject), life) in &self.lives {
             let of = by_subject.entry(*subject).or_default();
-            for (sum, n) in of.0.iter_mut().zip(life.phases) {
+            for (sum, n) in of.phases.iter_mut().zip(life.phases) {
                 *sum += n;
             }
-            of.1.extend(life.unusual.iter().copied());
+            of.unusual.extend(life.unusual.iter().copied());
         }
         let mut hits = Vec::new();
-        for (subject, (counts, seen)) in by_subject {
+        for (subject, Life { phases: counts, unusual: seen, .. }) in by_subject {
             for (at, phase) in [(1, Phase::Skipped), (2, Phase::Cancelled), (3, Phase::Retry)] {
                 if counts[at] == 0 || counts[0] < 4 * counts[at] {
                     continue;
@@ -477,7 +477,11 @@ impl Lives {
         for ((op, subject), life) in &self.lives {
             let (starts, ends) = totals[subject];
             pairs += life.starts.min(life.ends);
-            if life.open.is_empty() || claimed.contains(&(*op, *subject)) || ends == 0 || starts < 2 {
+            if life.open.is_empty()
+                || claimed.contains(&(*op, *subject))
+                || ends == 0
+                || starts < 2 && *op == 0
+            {
                 continue;
             }
             let own = self.ops.get(*op as usize);
@@ -597,7 +601,8 @@ impl Lives {
                     .outcome
                     .as_deref()
                     .is_none_or(|outcome| matches!(outcome, "ok" | "OK" | "Ok" | "success"));
-            if !ok || span.trouble && !span.ended {
+            // Without an outcome of its own, a span that told of trouble may have ended with it.
+            if !ok || span.trouble && !span.ended && span.outcome.is_none() {
                 continue;
             }
             let of = by_name.entry(&span.name).or_default();
@@ -699,9 +704,9 @@ impl Declared {
                 field(&machine.field)
             };
             let Some(state) = state else { continue };
-            let instance = field(&machine.key)
-                .or_else(|| (seen.op != 0).then(|| facts.op_text(seen.op)))
-                .unwrap_or_default();
+            let instance = if machine.key.is_empty() { Some("") } else { field(&machine.key) };
+            // A record without the key is about another thing.
+            let Some(instance) = instance else { continue };
             let before = self.states[index].get(instance).cloned();
             let has_first = machine.steps.iter().any(|(from, _)| from.is_empty());
             let legal = match &before {

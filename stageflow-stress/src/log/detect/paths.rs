@@ -182,6 +182,8 @@ impl Paths {
                 "no earlier run of this test that passed has a log to compare with",
             );
         };
+        // In a run that passed as well, a difference is news and no trouble.
+        let severity = if facts.rules.passed == Some(true) { Severity::Info } else { Severity::Low };
         let difference = diff::compare(before, &self.profile(facts));
         let hits = difference
             .changes
@@ -190,7 +192,7 @@ impl Paths {
             .take(20)
             .map(|change| {
                 Hit::new(
-                    Severity::Low,
+                    severity,
                     change.text.clone(),
                     format!("{} than in the last good run: {}", change.kind.than(), change.text),
                     format!("{} now, {} then", change.after, change.before),

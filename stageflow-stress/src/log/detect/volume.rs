@@ -417,8 +417,13 @@ fn is_detail(text: &str) -> bool {
     let Some((name, value)) = text.split_once(": ").or_else(|| text.split_once("..")) else { return false };
     let value = value.trim_matches(['.', ' ']);
     let number = value.strip_prefix("0x").unwrap_or(value);
-    let plain = !number.is_empty() && number.len() <= 20 && number.bytes().all(|b| b.is_ascii_hexdigit()) && number.bytes().any(|b| b.is_ascii_digit());
+    let plain = !number.is_empty()
+        && number.len() <= 20
+        && number.bytes().all(|b| b.is_ascii_hexdigit())
+        && number.bytes().any(|b| b.is_ascii_digit());
     let words = name.split_whitespace().count();
-    let failure = name.split(|c: char| !c.is_ascii_alphabetic()).any(|word| WORDS.iter().any(|known| known.eq_ignore_ascii_case(word)));
+    let failure = name
+        .split(|c: char| !c.is_ascii_alphabetic())
+        .any(|word| WORDS.iter().any(|known| known.eq_ignore_ascii_case(word)));
     plain && words <= 8 && !failure
 }
