@@ -25,10 +25,16 @@
 //! | the two attributes | [`roadmap_test`], [`silent_failure_probe`] |
 //! | what a test body can do | [`TestContext`], and [`Probe`] on top of it |
 //! | findings, and how to query those of earlier runs | [`Finding`], [`FindingStore`] |
+//! | scenarios of one line: fan-out, duplicate storm, crash after each effect, … | [`scenario`] |
+//! | faults: plans, ports, proof of delivery | [`fault`] |
 //! | the 308 entries with their measurable targets | [`roadmap`] |
 //! | pipelines as data, and the audit of what an engine made of them | [`engine`] |
+//! | the shared suite of scenarios for an engine of one's own | [`conformance`] |
 //! | load at a planned rate, and how a system degrades | [`load`], from [`TestContext::load`] |
 //! | logs of any kind: analysed, and compared | [`logs`] |
+//! | whether a history is linearizable, an effect happened once, a retry kept its schedule, … | [`oracle`], from [`TestContext::verdict`] |
+//! | how good decisions are, and whether a target is shown to be met | [`quality`], from [`TestContext::meets_target`] |
+//! | memory, threads, files, tasks over time, and whether they grow | [`resources`], from [`TestContext::watch_resources`] |
 //! | bounds on rates, gates, trends, comparisons | [`stats`] |
 //! | targets in another process, such as Stageflow for Python | `worker`, with the feature of that name |
 //! | pages for a browser, of one run and over all | [`report`]`::html`, with the feature `html` |
@@ -46,9 +52,11 @@
 //!
 //! None is on by default.
 //!
-//! * `cli`: the command line `stageflow-test` and the exports.
+//! * `cli`: the command line `stageflow-test` and the exports. Brings `html`.
 //! * `html`: `report.html` in every run folder and `runs/index.html` over all. No dependencies of its own.
+//! * `log`: records of the crate `log` in the logs of the tests.
 //! * `worker`: targets in a child process. No dependencies of its own.
+//! * `tower`: faults for `tower` services, as a layer.
 //! * `stacks`: when a test hangs, the stack of every thread (Linux).
 #![warn(missing_docs)]
 
@@ -60,6 +68,7 @@ mod capture;
 pub mod classify;
 #[cfg(feature = "cli")]
 pub mod cli;
+pub mod conformance;
 pub mod context;
 #[cfg(feature = "cli")]
 mod coverage;
@@ -76,16 +85,20 @@ pub mod limits;
 pub mod load;
 mod log;
 mod markdown;
+pub mod oracle;
 mod outcome;
 mod own_main;
 pub mod prelude;
 pub mod probe;
+pub mod quality;
 mod redact;
 mod registry;
 pub mod report;
+pub mod resources;
 pub mod roadmap;
 pub mod run;
 mod runtime;
+pub mod scenario;
 pub mod schema;
 mod settings;
 pub mod stats;

@@ -31,7 +31,6 @@ fn instruments_that_do_not_exist_yet_refuse_and_make_the_test_red() {
         &[(
             "tests/it.rs",
             r#"
-use stageflow_stress::engine::*;
 use stageflow_stress::fault::*;
 use stageflow_stress::prelude::*;
 
@@ -40,7 +39,7 @@ struct Ledger { balance: i64 }
 
 #[silent_failure_probe("WORK-002")]
 async fn uses_a_port(probe: &Probe) -> Outcome {
-    probe.port("charge", |_: u8| async {})?;
+    probe.port("charge", |_: u8| async { Ok::<_, Failure>(()) }).call(1).await?;
     Ok(())
 }
 
@@ -53,31 +52,18 @@ fn audits(probe: &Probe) -> Outcome {
 #[roadmap_test("WORK-004")]
 #[silent_failure_probe]
 fn plans_faults(probe: &Probe) -> Outcome {
-    probe.faults(FaultPlan::new().add("charge", FaultKind::Error, Schedule::Nth(1)))?;
+    let faults = probe.faults(FaultPlan::new().add("charge", FaultKind::Error, Schedule::Nth(1)));
+    faults.port("charge", |_: u8| Ok::<_, Failure>(())).call_blocking(1).unwrap_err();
     Ok(())
 }
 
-struct Mine;
-
-impl Engine for Mine {
-    fn name(&self) -> String { "mine 1.0".to_owned() }
-    async fn run(&self, _: &PipelineSpec, _: &RunOptions) -> Result<RunReport, EngineError> {
-        Ok(RunReport::new(RunEnd::Ok))
-    }
-}
-
-stageflow_stress::conformance!(Mine);
 "#,
         )],
     );
     let ran = project.test(&[], &[]);
-    for refusal in [
-        "the port `charge` is not available",
-        "the audit of `ledger` is not available",
-        "a plan of 1 faults is not available",
-        "the conformance suite for `mine 1.0` is not available",
-        "0 passed; 4 failed",
-    ] {
+    for refusal in
+        ["the audit of `ledger` is not available", "high: the probe is unproven", "0 passed; 3 failed"]
+    {
         ran.red_with(refusal);
     }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -208,12 +208,22 @@ pub fn remove() {
 /// The index of another process, read.
 #[derive(Debug, Default)]
 pub struct OtherIndex {
-    /// Host, pid, start time, boot.
-    pub process: Option<(String, u32, u64, String)>,
     /// The logs.
     pub logs: Vec<(u64, PathBuf)>,
     /// What its records refer to.
     pub tables: Tables,
+}
+
+/// The process of an index: host, pid, start time, boot. Nothing if another version wrote it.
+pub fn process_of(path: &Path) -> Option<(String, u32, u64, String)> {
+    let mut line = String::new();
+    BufReader::new(File::open(path).ok()?).read_line(&mut line).ok()?;
+    match serde_json::from_str(&line) {
+        Ok(Entry::Process { format: FORMAT, host, pid, start_ticks, boot }) => {
+            Some((host, pid, start_ticks, boot))
+        }
+        _ => None,
+    }
 }
 
 /// Reads an index. A line that was cut by the end of its process is left out: nothing refers to it.
@@ -221,9 +231,6 @@ pub fn read(path: &Path) -> io::Result<OtherIndex> {
     let mut other = OtherIndex::default();
     for line in String::from_utf8_lossy(&std::fs::read(path)?).lines() {
         match serde_json::from_str(line) {
-            Ok(Entry::Process { format: FORMAT, host, pid, start_ticks, boot }) => {
-                other.process = Some((host, pid, start_ticks, boot));
-            }
             Ok(Entry::Log(log, path)) => other.logs.push((log, path)),
             Ok(Entry::Thread(number, name)) => put(&mut other.tables.threads, number, name.into()),
             Ok(Entry::Site(number, site)) => put(&mut other.tables.sites, number, site.into()),

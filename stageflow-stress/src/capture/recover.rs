@@ -30,12 +30,12 @@ pub fn recover(directory: &Path) -> io::Result<u64> {
         .collect();
     for path in indexes {
         // Another process may have been faster.
-        let Ok(index) = index::read(&path) else { continue };
-        let Some((host, pid, ticks, boot)) = &index.process else { continue };
-        if *host != sys::host_name() || sys::is_alive(*pid, *ticks, boot) {
+        let Some((host, pid, ticks, boot)) = index::process_of(&path) else { continue };
+        if host != sys::host_name() || sys::is_alive(pid, ticks, &boot) {
             continue;
         }
-        written += recover_process(&path, &index, *pid)?;
+        let Ok(index) = index::read(&path) else { continue };
+        written += recover_process(&path, &index, pid)?;
     }
     Ok(written)
 }

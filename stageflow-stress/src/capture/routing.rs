@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::SystemTime;
 
 use super::logfile::LogFile;
 use super::panics::CaughtPanic;
@@ -14,6 +15,8 @@ use crate::log::format::Route;
 pub struct Active {
     /// Its number within the process, never zero.
     pub id: u64,
+    /// When it was set up.
+    pub began: SystemTime,
     /// Its log.
     pub log: LogFile,
     /// What the test did at the places of assertions.
@@ -34,6 +37,7 @@ impl Active {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         Active {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
+            began: SystemTime::now(),
             log,
             assertions: Default::default(),
             panics: std::sync::Mutex::default(),

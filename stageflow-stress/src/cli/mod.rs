@@ -9,6 +9,7 @@ mod error;
 mod findings;
 mod init;
 mod items;
+mod ledger;
 mod logs;
 mod manual;
 mod pick;
@@ -65,6 +66,7 @@ fn dispatch(cli: &Cli) -> Result<Answer, CliError> {
         Command::Findings { command } => findings::run(command, &place()?),
         Command::Runs { command } => runs::run(command, &place()?),
         Command::Roadmap { command } => roadmap::run(command, &place),
+        Command::Ledger { command } => ledger::run(command, &place()?),
         Command::Init { command, run } => init::run(command.as_ref(), run, &place),
         Command::Logs { command } => logs::run(command),
         Command::Completions { shell } => Ok(manual::completions(*shell)),

@@ -41,9 +41,9 @@ impl Series<'_> {
         self.sorted.iter().map(|nanos| u128::from(*nanos)).sum::<u128>() as f64 / self.sorted.len() as f64
     }
 
-    /// The distribution: share of the samples, and the sample that has this share at or below it. All samples where there
-    /// are few, else about [`POINTS`] of them, denser towards the tail; always the first and the last.
-    pub fn distribution(&self) -> Vec<(f64, u64)> {
+    /// The distribution: a duration, and the samples that took at most that. All of it where there are few samples, else about
+    /// [`POINTS`] points, denser towards the tail; always the first and the last.
+    pub fn distribution(&self) -> Vec<(u64, usize)> {
         let n = self.sorted.len();
         let mut ranks: Vec<usize> = (1..=n).collect();
         if n > POINTS {
@@ -54,9 +54,15 @@ impl Series<'_> {
                 (0..=half).map(|i| n + 1 - ((n as f64).powf(i as f64 / half as f64) as usize).clamp(1, n));
             ranks = even.chain(tail).collect();
             ranks.sort_unstable();
-            ranks.dedup();
         }
-        ranks.into_iter().map(|rank| (rank as f64 / n as f64, self.sorted[rank - 1])).collect()
+        let at_most = |nanos: u64| self.sorted.partition_point(|sample| *sample <= nanos);
+        let mut points: Vec<(u64, usize)> = ranks
+            .into_iter()
+            .map(|rank| self.sorted[rank - 1])
+            .map(|nanos| (nanos, at_most(nanos)))
+            .collect();
+        points.dedup();
+        points
     }
 
     /// By nearest rank: the sample at rank ⌈p·n⌉ in ascending order. Nothing is interpolated.
@@ -176,9 +182,11 @@ pub fn instruments(state: &RunState) -> Vec<(String, Value)> {
 
 fn with_test(name: &str, slug: &str, measured: &Measured) -> Value {
     let mut entry = measured.entry.clone();
-    entry.insert("test".to_owned(), name.into());
-    entry.insert("slug".to_owned(), slug.into());
-    Value::Object(entry)
+    if let Value::Object(fields) = &mut entry {
+        fields.insert("test".to_owned(), name.into());
+        fields.insert("slug".to_owned(), slug.into());
+    }
+    entry
 }
 
 /// `values.json`: named numbers, where there are any.

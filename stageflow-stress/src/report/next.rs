@@ -44,6 +44,7 @@ pub fn steps(facts: &Facts<'_>) -> Vec<Step> {
         .filter(|stored| stored.known.is_none() || stored.is_regression())
         .filter(|stored| is_urgent(stored))
         .collect();
+    let mut shown: Vec<&str> = Vec::new();
     for stored in urgent.iter().take(OWN) {
         let severity = stored.finding.severity;
         let regression = if stored.is_regression() { ", seen again after it was resolved" } else { "" };
@@ -53,7 +54,14 @@ pub fn steps(facts: &Facts<'_>) -> Vec<Step> {
             severity.response(),
             stored.finding.title
         );
-        add(what, facts.reproduce(stored).first().copied());
+        // The findings of one test share its command: it stands once.
+        match facts.reproduce(stored).first().copied() {
+            Some(command) if shown.contains(&command) => add(format!("{what} (by the command above)"), None),
+            command => {
+                shown.extend(command);
+                add(what, command);
+            }
+        }
     }
     if urgent.len() > OWN {
         add(

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::journal::record::{GoldenOutcome, TestStatus};
+use crate::journal::record::{GoldenOutcome, Instrument, TestStatus};
 use crate::markdown::count;
 use crate::run::state::{RunState, TestState};
 
@@ -108,6 +108,19 @@ fn of_test(test: &TestState, whole: bool) -> Vec<String> {
             found.push(format!(
                 "{} of `{name}` took 0 ns",
                 count(throughput.count, "operation", "operations")
+            ));
+        }
+    }
+    let loads = test.measured.iter().filter(|measured| measured.instrument == Instrument::Load);
+    for load in loads.map(|measured| &measured.entry) {
+        let of = |field: &str| load["counts"][field].as_u64().unwrap_or(0);
+        let ends = ["succeeded", "failed", "panicked", "cancelled", "dropped", "in_flight"].map(of);
+        if ends.iter().sum::<u64>() != of("offered") {
+            found.push(format!(
+                "{} of load {} were due, and {} came to some end",
+                count(of("offered"), "operation", "operations"),
+                load["name"],
+                ends.iter().sum::<u64>()
             ));
         }
     }

@@ -5,6 +5,7 @@ mod capture_check;
 mod determinism;
 mod end;
 mod execute;
+mod faults;
 mod frames;
 mod hang;
 mod isolate;
@@ -110,7 +111,7 @@ fn finish(
     capture_check::check(inner, session);
     observe::observe(inner, session, outcome);
     let verdict = verdict::decide(inner, session, outcome);
-    traces::write(inner, session, &verdict, duration);
+    traces::write(inner, session, &verdict);
     let log = inner.active.log.end(session.partial(inner));
     inner.run.journal.append(
         Some(inner.start.number),

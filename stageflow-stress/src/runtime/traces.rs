@@ -1,7 +1,7 @@
 //! The trace of a test: what its spans were, as other tools read it.
 
 use std::io::Write as _;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use super::session::Session;
 use super::verdict::Verdict;
@@ -12,15 +12,17 @@ use crate::run::{create_unique, file_time};
 use crate::terminal::say;
 
 /// Writes `results/traces/trace_{time}_{test}.json`, if the test opened a span.
-pub fn write(inner: &Inner, session: &Session, verdict: &Verdict, duration: Duration) {
+pub fn write(inner: &Inner, session: &Session, verdict: &Verdict) {
     if !inner.active.log.has_spans() {
         return;
     }
     let now = SystemTime::now();
     let ended = micros_of(now).saturating_mul(1_000);
-    let started = ended.saturating_sub(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX));
     let text = inner.active.log.text();
     let log = parse(&text);
+    // A test that a child process ran began before this process heard of it.
+    let earliest = log.spans.iter().map(|span| span.record.micros).min().unwrap_or(u64::MAX);
+    let started = micros_of(inner.active.began).min(earliest).saturating_mul(1_000);
     let summary = inner.active.log.summary(session.partial(inner));
     let mut losses: Vec<String> = summary.partial.into_iter().collect();
     if summary.lost > 0 {

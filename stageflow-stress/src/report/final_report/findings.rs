@@ -182,9 +182,8 @@ fn in_full(doc: &mut Doc, facts: &Facts<'_>, stored: &StoredFinding) {
 
 /// How often it was seen, as far as anybody counted.
 fn frequency(stored: &StoredFinding) -> String {
-    let reproduction = &stored.finding.reproduction;
-    let word = reproduction.frequency().map(|word| word.to_string());
-    match (reproduction.counted, word) {
+    let word = stored.frequency().map(|word| word.to_string());
+    match (stored.counted(), word) {
         (Some(counted), word) => words::frequency(counted.seen, counted.trials, word.as_deref()),
         (None, Some(word)) => format!("{word}, as its author says; not measured"),
         (None, None) => "not measured".to_owned(),

@@ -9,7 +9,7 @@ use crate::markdown::{Doc, Inline};
 use super::super::facts::Facts;
 use super::super::metrics::series;
 use super::super::words::duration;
-use super::NOT_RECORDED;
+use super::{NOT_RECORDED, instruments};
 
 pub fn results(doc: &mut Doc, facts: &Facts<'_>) {
     doc.heading(2, "4 Results");
@@ -17,17 +17,22 @@ pub fn results(doc: &mut Doc, facts: &Facts<'_>) {
     category(doc, facts, Category::Correctness);
     checks(doc, facts);
     goldens(doc, facts);
+    instruments::quality(doc, facts.state);
+    instruments::targets(doc, facts.state);
+    instruments::checkers(doc, facts.state);
     doc.heading(3, "4.2 Reliability");
     category(doc, facts, Category::Reliability);
     panics(doc, facts);
     doc.heading(3, "4.3 Performance");
     category(doc, facts, Category::Performance);
     performance(doc, facts);
+    instruments::loads(doc, facts.state);
+    instruments::resources(doc, facts.state);
     doc.heading(3, "4.4 Security");
     category(doc, facts, Category::Security);
     doc.heading(3, "4.5 Scalability");
     category(doc, facts, Category::Scalability);
-    doc.line("Degradation curve: not recorded.");
+    instruments::scalability(doc, facts.state);
     doc.heading(3, "4.6 Observability");
     category(doc, facts, Category::Observability);
     logs(doc, facts);
@@ -169,7 +174,12 @@ fn performance(doc: &mut Doc, facts: &Facts<'_>) {
     doc.heading(4, "Target");
     match &state.info.entry.target {
         Some(target) => {
-            doc.line(format!("{target}. Whether it was met is not recorded apart from the checks."))
+            let decisions = instruments::decisions(state);
+            doc.line(if decisions.is_empty() {
+                format!("{target}. Whether it was met is not recorded apart from the checks.")
+            } else {
+                format!("{target}. Compared with measurements: {decisions}.")
+            });
         }
         None => doc.line("The entry has no measurable target."),
     }

@@ -138,3 +138,19 @@ fn parameters_that_differ_are_listed_and_settings_appear_once() {
     assert_eq!(config["test_parameters"], json!({ "n": ["1", "2"], "m": "a=b", "bare": null }));
     assert_eq!(config["persona"], Value::Null);
 }
+
+/// Every point of a distribution is true of the samples, and its ends are there.
+#[test]
+fn a_distribution_says_how_many_samples_took_at_most_that() {
+    for n in [1_u64, 2, 99, 100, 101, 5_000] {
+        let nanos: Vec<u64> = (0..n).map(|i| i * i % 977 + 5).collect();
+        let state = timed(nanos.iter().copied());
+        let points = series(&state)[0].distribution();
+        for (value, at_most) in &points {
+            assert_eq!(*at_most, nanos.iter().filter(|one| *one <= value).count(), "{n} {value}");
+        }
+        assert!(points.is_sorted() && points.len() <= 102, "{n}: {points:?}");
+        assert_eq!(points[0].0, *nanos.iter().min().unwrap());
+        assert_eq!(*points.last().unwrap(), (*nanos.iter().max().unwrap(), nanos.len()));
+    }
+}

@@ -6,7 +6,7 @@ use super::{Scale, at, figure, label};
 const SIZE: (f64, f64) = (640.0, 260.0);
 const LEFT: f64 = 66.0;
 const RIGHT: f64 = 18.0;
-const TOP: f64 = 14.0;
+const TOP: f64 = 26.0;
 const BOTTOM: f64 = 42.0;
 
 /// A line through points, in the order of its points.
@@ -135,6 +135,7 @@ impl Plot<'_> {
                     }
                 }
             }
+            let mut lowest = f64::INFINITY;
             for mark in self.marks {
                 let (px, py) = (x(mark.at.0), y(mark.at.1));
                 m.element(
@@ -153,9 +154,11 @@ impl Plot<'_> {
                     &[("class", "markdot"), ("cx", &at(px)), ("cy", &at(py)), ("r", "3.5")],
                     "",
                 );
-                // Near the right edge the name stands on the other side.
+                // Near the right edge the name stands on the other side, and names that would meet are stacked.
                 let (anchor, shift) = if px > width - 90.0 { ("end", -6.0) } else { ("start", 6.0) };
-                label(m, "marktext", anchor, (px + shift, py + 13.0), &mark.name);
+                let place = (py + 13.0).min(lowest - 12.0);
+                lowest = place;
+                label(m, "marktext", anchor, (px + shift, place), &mark.name);
             }
         });
         if self.lines.len() > 1 {

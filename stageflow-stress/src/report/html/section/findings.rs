@@ -238,6 +238,9 @@ fn body(m: &mut Markup, folder: &Folder, finding: &DocumentFinding) {
             ("Known as", text(&known, "status")),
             ("Known because", text(&known, "why")),
             ("Duplicate of", plain(&extension("duplicate_of"))),
+            ("Perhaps a duplicate of", plain(&extension("possible_duplicate_of"))),
+            ("Seen as its duplicates", plain(&extension("duplicate_occurrences"))),
+            ("Other ids", plain(&extension("aliases"))),
             ("Related", plain(&field("related_findings"))),
             ("Classification", plain(&extension("classification"))),
             ("Confidence", plain(&extension("confidence"))),
@@ -272,7 +275,8 @@ fn body(m: &mut Markup, folder: &Folder, finding: &DocumentFinding) {
     steps(m, folder, &reproduction, &names);
     recommendation(m, &advice);
     attachments(m, folder, &field("attachments"));
-    history(m, &extension("history"), &field("resolution"));
+    sightings(m, &extension("sightings"));
+    history(m, &known["history"], &field("resolution"));
 }
 
 fn prose(m: &mut Markup, text: &str) {
@@ -387,6 +391,20 @@ fn attachments(m: &mut Markup, folder: &Folder, attachments: &Value) {
     });
 }
 
+/// Where and when else it was seen.
+fn sightings(m: &mut Markup, sightings: &Value) {
+    let Some(all) = sightings.as_array().filter(|all| !all.is_empty()) else { return };
+    m.element("h4", &[], "Other sightings");
+    m.within("details", &[], |m| {
+        m.element("summary", &[], &count(all.len(), "sighting", "sightings"));
+        for one in all.iter().take(10) {
+            let fields = one.as_object().into_iter().flatten();
+            let rows: Vec<(&str, String)> = fields.map(|(key, value)| (key.as_str(), plain(value))).collect();
+            super::facts(m, rows);
+        }
+    });
+}
+
 /// What became of the finding, oldest first, as far as the document tells.
 fn history(m: &mut Markup, history: &Value, resolution: &Value) {
     if let Some(events) = history.as_array().filter(|events| !events.is_empty()) {
@@ -394,20 +412,16 @@ fn history(m: &mut Markup, history: &Value, resolution: &Value) {
         m.within("ol", &[("class", "history")], |m| {
             for event in events {
                 m.within("li", &[], |m| {
-                    let when = ["at", "when", "ts", "time"]
-                        .into_iter()
-                        .map(|key| text(event, key))
-                        .find(|text| !text.is_empty());
-                    m.text(&time(&when.unwrap_or_default()));
+                    m.text(&time(&text(event, "at")));
                     let (from, to) = (text(event, "from"), text(event, "to"));
-                    if !to.is_empty() {
-                        m.text(&format!(" {from} → {to}"));
+                    m.text(&format!(": {from} → {to}, by {}", text(event, "by")));
+                    let why = text(event, "why");
+                    if !why.is_empty() {
+                        m.text(&format!(": {why}"));
                     }
-                    for key in ["event", "by", "who", "why", "commit", "run", "run_id"] {
-                        let value = text(event, key);
-                        if !value.is_empty() {
-                            m.text(&format!(", {key}: {value}"));
-                        }
+                    let taken = &event["resolution"];
+                    if taken.is_object() {
+                        m.text(&format!(" (took away the resolution {})", text(taken, "resolution_type")));
                     }
                 });
             }

@@ -1,5 +1,7 @@
 //! Goldens: what was compared, and every difference.
 
+use std::collections::BTreeMap;
+
 use super::super::folder::Folder;
 use super::super::markup::Markup;
 use super::super::value::{list, text, texts};
@@ -24,11 +26,12 @@ pub fn section(m: &mut Markup, folder: &Folder) {
     }
     super::source(m, folder, &["results/tests.json"]);
     let other: Vec<_> = all.iter().filter(|(_, golden)| golden["outcome"] != "match").collect();
-    m.paragraph(&format!(
-        "{} compared, {} matched.",
-        count(all.len(), "golden was", "goldens were"),
-        all.len() - other.len()
-    ));
+    let mut outcomes: BTreeMap<String, usize> = BTreeMap::new();
+    for (_, golden) in &all {
+        *outcomes.entry(text(golden, "outcome")).or_default() += 1;
+    }
+    let outcomes: Vec<String> = outcomes.into_iter().map(|(outcome, n)| format!("{n} {outcome}")).collect();
+    m.paragraph(&format!("{}: {}.", count(all.len(), "golden", "goldens"), outcomes.join(", ")));
     for (test, golden) in other {
         m.within("details", &[("class", "golden"), ("open", "")], |m| {
             m.within("summary", &[], |m| {

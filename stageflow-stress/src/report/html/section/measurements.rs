@@ -6,40 +6,41 @@ use super::super::chart::{Line, Mark, Plot, Scale, Unit};
 use super::super::folder::Folder;
 use super::super::markup::Markup;
 use super::super::value::{duration, list, natural, number, short, text};
+use super::load;
 use crate::markdown::count;
 
 /// Series that are drawn; all are in the table.
 const DRAWN: usize = 12;
 
-/// Names of files that have a part of their own below.
-const OWN: &[&str] = &["latency", "throughput", "values"];
+/// Who shows a document.
+type Shown = fn(&mut Markup, &Folder, &Value);
+
+/// The files with a chart or a table of their own: name, heading, what it means that there is none, and who shows it.
+const OWN: &[(&str, &str, &str, Shown)] = &[
+    ("latency", "Latency", "no test timed an operation", latency),
+    ("throughput", "Throughput", "no test counted operations over a time", throughput),
+    ("values", "Values", "no test recorded a number", values),
+    (
+        "load",
+        "Load",
+        "no test put load on an operation, so there are no rates and no errors over time",
+        load::loads,
+    ),
+    ("degradation", "Degradation", "no test raised the rate of a load, so there is no curve", load::curves),
+    ("scaling", "Scaling", "no test timed growing sizes", load::scaling),
+];
 
 pub fn section(m: &mut Markup, folder: &Folder) {
-    let named = |name: &str| folder.metrics.iter().find(|(known, _)| known == name).map(|(_, value)| value);
-    m.element("h3", &[], "Latency");
-    match named("latency") {
-        Some(document) => latency(m, folder, document),
-        None => m.absent("Not measured: no test timed an operation."),
+    for (name, heading, absent, show) in OWN {
+        m.element("h3", &[], heading);
+        match folder.metrics.iter().find(|(known, _)| known == name) {
+            Some((_, document)) => show(m, folder, document),
+            None => m.absent(&format!("Not measured: {absent}.")),
+        }
     }
-    m.element("h3", &[], "Throughput");
-    match named("throughput") {
-        Some(document) => throughput(m, folder, document),
-        None => m.absent("Not measured: no test counted operations over a time."),
-    }
-    m.element("h3", &[], "Values");
-    match named("values") {
-        Some(document) => values(m, folder, document),
-        None => m.absent("Not measured: no test recorded a number."),
-    }
-    m.element("h3", &[], "Load, degradation, resources");
-    let others: Vec<_> = folder.metrics.iter().filter(|(name, _)| !OWN.contains(&name.as_str())).collect();
-    if others.is_empty() {
-        m.absent("Not measured: no curve of degradation, no rate of errors over time and no use of resources was recorded.");
-    }
-    for (name, _) in others {
-        m.within("p", &[], |m| {
-            m.link(folder.existing(&format!("results/metrics/{name}.json")), &format!("{name}.json"))
-        });
+    for (name, document) in folder.metrics.iter().filter(|(name, _)| !OWN.iter().any(|own| own.0 == name)) {
+        m.element("h3", &[], &name.replace('_', " "));
+        load::other(m, folder, name, document);
     }
 }
 
@@ -71,27 +72,38 @@ fn latency(m: &mut Markup, folder: &Folder, document: &Value) {
             time(m, number(one, key), "–");
         }
         for point in &points {
-            let value = &one["percentiles"][point];
-            time(m, number(value, "value"), &text(value, "reason"));
+            percentile(m, &one["percentiles"][point]);
         }
         time(m, number(one, "max"), "–");
     });
     let mut drawn = 0;
-    for one in series.iter().filter(|one| list(one, "cdf").len() > 1).take(DRAWN) {
-        distribution(m, one);
-        drawn += 1;
-    }
-    let rest = series.len() - drawn;
-    if rest > 0 {
+    m.within("div", &[("class", "charts")], |m| {
+        for one in series.iter().filter(|one| list(one, "cdf").len() > 1).take(DRAWN) {
+            distribution(m, &format!("Latency of {}.", text(one, "series")), &text(one, "test"), one);
+            drawn += 1;
+        }
+    });
+    if series.len() > drawn {
         m.absent(&format!(
             "{} of {} not drawn: too few samples for a distribution, or beyond the first {DRAWN}.",
-            rest,
+            series.len() - drawn,
             count(series.len(), "series", "series")
         ));
     }
 }
 
-fn time(m: &mut Markup, nanos: Option<f64>, otherwise: &str) {
+/// A cell with a percentile, or why there is none.
+pub fn percentile(m: &mut Markup, value: &Value) {
+    let nanos = number(value, "value");
+    let at_least = if value["at_least"] == true { "at least " } else { "" };
+    m.number(
+        nanos,
+        &nanos.map_or_else(|| text(value, "reason"), |nanos| format!("{at_least}{}", duration(nanos))),
+    );
+}
+
+/// A cell with a duration.
+pub fn time(m: &mut Markup, nanos: Option<f64>, otherwise: &str) {
     m.number(nanos, &nanos.map_or_else(|| otherwise.to_owned(), duration));
 }
 
@@ -100,38 +112,43 @@ fn share(point: &str) -> f64 {
     point.trim_start_matches('p').parse::<f64>().map_or(2.0, |percent| percent / 100.0)
 }
 
-fn distribution(m: &mut Markup, one: &Value) {
+/// The distribution of times in `cdf`, with its percentiles. Nothing is drawn of fewer than two points.
+pub fn distribution(m: &mut Markup, title: &str, test: &str, one: &Value) {
+    let n = natural(one, "count");
     let points: Vec<(f64, f64)> = list(one, "cdf")
         .iter()
-        .filter_map(|point| Some((point.get(1)?.as_f64()?, point.get(0)?.as_f64()?)))
+        .filter_map(|point| Some((point.get(0)?.as_f64()?, point.get(1)?.as_f64()? / n.max(1) as f64)))
         .collect();
-    let percentiles: Vec<(String, f64)> = one["percentiles"]
+    if points.len() < 2 {
+        m.absent(&format!("{title} Not drawn: too few samples for a distribution."));
+        return;
+    }
+    let mut percentiles: Vec<(String, f64)> = one["percentiles"]
         .as_object()
         .into_iter()
         .flatten()
         .filter_map(|(name, value)| Some((name.clone(), number(value, "value")?)))
         .collect();
+    percentiles.sort_by(|a, b| share(&a.0).total_cmp(&share(&b.0)));
     let said: Vec<String> =
         percentiles.iter().map(|(name, value)| format!("{name} {}", duration(*value))).collect();
-    let title = format!("Latency of {}.", text(one, "series"));
     let words = format!(
-        "{} of {}; {}{}greatest {}.",
-        count(natural(one, "count"), "sample", "samples"),
-        text(one, "test"),
+        "{} of {test}; {}{}greatest {}.",
+        count(n, "sample", "samples"),
         said.join(", "),
         if said.is_empty() { "" } else { ", " },
         duration(number(one, "max").unwrap_or_default())
     );
     Plot {
-        title: &title,
+        title,
         words: &words,
-        x: ("latency", Scale::around(Unit::Nanos, points.iter().map(|point| point.0))),
+        x: ("time", Scale::around(Unit::Nanos, points.iter().map(|point| point.0))),
         y: ("share of samples", Scale::from_zero(Unit::Share, [1.0])),
         marks: &percentiles
             .iter()
             .map(|(name, value)| Mark { name: name.clone(), at: (*value, share(name)) })
             .collect::<Vec<_>>(),
-        lines: &[Line { name: text(one, "series"), points, steps: true, dots: false }],
+        lines: &[Line { name: "samples".to_owned(), points, steps: true, dots: false }],
     }
     .draw(m);
 }

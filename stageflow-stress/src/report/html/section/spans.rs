@@ -30,12 +30,22 @@ pub fn section(m: &mut Markup, folder: &Folder) {
             });
             continue;
         }
+        for resource in list(document, "resourceSpans") {
+            let losses = attribute(&resource["resource"], "stageflow.capture.losses");
+            if !losses.is_empty() {
+                m.element(
+                    "p",
+                    &[("class", "alarm")],
+                    &format!("The capture of {name} is not whole: {losses}."),
+                );
+            }
+        }
         let open = spans.iter().filter(|span| span.end.is_none()).count();
         let mut words = format!("{}, {open} without an end", count(spans.len(), "span", "spans"));
         if spans.len() > SPANS {
             words += &format!("; the first {SPANS} are drawn");
         }
-        gantt(m, &format!("{name}."), &format!("{words}."), &spans[..spans.len().min(SPANS)]);
+        gantt(m, &format!("{}.", spans[0].name), &format!("{words}."), &spans[..spans.len().min(SPANS)]);
         super::source(m, folder, &[&path]);
     }
     if folder.traces.len() > TRACES {
@@ -61,6 +71,7 @@ pub fn spans(document: &Value) -> Vec<Span> {
     let mut all = Vec::new();
     for resource in list(document, "resourceSpans") {
         let service = attribute(&resource["resource"], "service.name");
+        let service = if service == "stageflow-stress" { String::new() } else { service };
         for scope in list(resource, "scopeSpans") {
             for span in list(scope, "spans") {
                 let nanos = |key: &str| plain(&span[key]).parse::<u128>().ok().filter(|nanos| *nanos > 0);
@@ -69,7 +80,9 @@ pub fn spans(document: &Value) -> Vec<Span> {
                     id: text(span, "spanId"),
                     parent: text(span, "parentSpanId"),
                     start,
-                    end: nanos("endTimeUnixNano"),
+                    // A span that never closed is given the end of its test, because an end is asked for.
+                    end: nanos("endTimeUnixNano")
+                        .filter(|_| attribute(span, "stageflow.span.closed") != "false"),
                     span,
                     service: service.clone(),
                 });
