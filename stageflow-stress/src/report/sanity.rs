@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::journal::record::{GoldenOutcome, TestStatus};
+use serde_json::Value;
+
+use crate::journal::record::{GoldenOutcome, Instrument, Measured, TestStatus};
 use crate::markdown::count;
 use crate::run::state::{RunState, TestState};
 
@@ -111,6 +113,9 @@ fn of_test(test: &TestState, whole: bool) -> Vec<String> {
             ));
         }
     }
+    for measured in &test.measured {
+        found.extend(of_load(measured));
+    }
     for metric in test.metrics.iter().filter(|metric| !metric.value.is_finite()) {
         found.push(format!("the metric `{}` is {}", metric.name, metric.value));
     }
@@ -119,6 +124,40 @@ fn of_test(test: &TestState, whole: bool) -> Vec<String> {
     }
     for time in test.dx_times.iter().filter(|time| !time.minutes.is_finite() || time.minutes < 0.0) {
         found.push(format!("{} took {} minutes", time.what, time.minutes));
+    }
+    found
+}
+
+/// Counts of a load that do not add up, and operations that took no time.
+fn of_load(measured: &Measured) -> Vec<String> {
+    let mut found = Vec::new();
+    let entry = &measured.entry;
+    let name = entry.get("name").and_then(Value::as_str).unwrap_or_default();
+    if measured.instrument != Instrument::Load {
+        return found;
+    }
+    if let Some(counts) = entry.get("counts") {
+        let of = |key: &str| counts[key].as_u64().unwrap_or_default();
+        let sum: u64 = ["succeeded", "failed", "panicked", "cancelled", "dropped", "in_flight"]
+            .map(of)
+            .into_iter()
+            .sum();
+        if of("offered") != sum {
+            found.push(format!(
+                "of the load `{name}` {} were offered, and {sum} are accounted for",
+                count(of("offered"), "operation", "operations")
+            ));
+        }
+    }
+    for times in ["response", "service"] {
+        let Some(times_of) = entry.get(times).filter(|times| times.is_object()) else { continue };
+        let n = times_of["count"].as_u64().unwrap_or_default();
+        if n > 0 && times_of["max"].as_u64() == Some(0) {
+            found.push(format!(
+                "all {} of the load `{name}` took 0 ns ({times} time)",
+                count(n, "operation", "operations")
+            ));
+        }
     }
     found
 }

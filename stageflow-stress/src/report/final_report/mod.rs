@@ -3,6 +3,7 @@
 mod catalogue;
 mod feedback;
 mod findings;
+mod instruments;
 mod procedure;
 mod results;
 mod setting;

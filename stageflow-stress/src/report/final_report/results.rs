@@ -9,7 +9,7 @@ use crate::markdown::{Doc, Inline};
 use super::super::facts::Facts;
 use super::super::metrics::series;
 use super::super::words::duration;
-use super::NOT_RECORDED;
+use super::{NOT_RECORDED, instruments};
 
 pub fn results(doc: &mut Doc, facts: &Facts<'_>) {
     doc.heading(2, "4 Results");
@@ -17,17 +17,19 @@ pub fn results(doc: &mut Doc, facts: &Facts<'_>) {
     category(doc, facts, Category::Correctness);
     checks(doc, facts);
     goldens(doc, facts);
+    instruments::correctness(doc, facts);
     doc.heading(3, "4.2 Reliability");
     category(doc, facts, Category::Reliability);
     panics(doc, facts);
     doc.heading(3, "4.3 Performance");
     category(doc, facts, Category::Performance);
     performance(doc, facts);
+    instruments::performance(doc, facts);
     doc.heading(3, "4.4 Security");
     category(doc, facts, Category::Security);
     doc.heading(3, "4.5 Scalability");
     category(doc, facts, Category::Scalability);
-    doc.line("Degradation curve: not recorded.");
+    instruments::scalability(doc, facts);
     doc.heading(3, "4.6 Observability");
     category(doc, facts, Category::Observability);
     logs(doc, facts);
@@ -168,9 +170,7 @@ fn performance(doc: &mut Doc, facts: &Facts<'_>) {
     let state = facts.state;
     doc.heading(4, "Target");
     match &state.info.entry.target {
-        Some(target) => {
-            doc.line(format!("{target}. Whether it was met is not recorded apart from the checks."))
-        }
+        Some(target) => doc.line(format!("{target}. What was measured against it is below.")),
         None => doc.line("The entry has no measurable target."),
     }
     doc.heading(4, "Latency");
