@@ -76,6 +76,7 @@ pub(crate) const OBSERVER: Words = Words {
     all: &[
         "background_panic",
         "late_effect",
+        "undelivered_fault",
         "leaked_task",
         "leaked_thread",
         "panic_hook_replaced",

@@ -25,6 +25,8 @@
 //! | the two attributes | [`roadmap_test`], [`silent_failure_probe`] |
 //! | what a test body can do | [`TestContext`], and [`Probe`] on top of it |
 //! | findings, and how to query those of earlier runs | [`Finding`], [`FindingStore`] |
+//! | scenarios of one line: fan-out, duplicate storm, crash after each effect, … | [`scenario`] |
+//! | faults: plans, ports, proof of delivery | [`fault`] |
 //! | the 308 entries with their measurable targets | [`roadmap`] |
 //! | pipelines as data, and the audit of what an engine made of them | [`engine`] |
 //! | load at a planned rate, and how a system degrades | [`load`], from [`TestContext::load`] |
@@ -48,6 +50,7 @@
 //! * `cli`: the command line `stageflow-test` and the exports.
 //! * `html`: `report.html` in every run folder and `runs/index.html` over all. No dependencies of its own.
 //! * `worker`: targets in a child process. No dependencies of its own.
+//! * `tower`: faults for `tower` services, as a layer.
 //! * `stacks`: when a test hangs, the stack of every thread (Linux).
 #![warn(missing_docs)]
 
@@ -85,6 +88,7 @@ pub mod report;
 pub mod roadmap;
 pub mod run;
 mod runtime;
+pub mod scenario;
 pub mod schema;
 mod settings;
 pub mod stats;

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::Background;
 use crate::capture::{Active, LogEvent};
 use crate::classify::Severity;
+use crate::fault::{Armed, Faults};
 use crate::finding::{Finding, KnownFindings, fingerprint};
 use crate::journal::record::{Check, FindingRecord, GoldenOutcome, Metric, Record, TestStart};
 use crate::log::format::{Level, Route};
@@ -30,6 +31,10 @@ pub(crate) struct Inner {
     pub(crate) collected: Mutex<Collected>,
     pub(crate) iteration: AtomicU32,
     pub(crate) background: Background,
+    /// The sessions of faults that the body made, with what keeps their points armed.
+    pub(crate) faults: Mutex<Vec<(Faults, Armed)>>,
+    /// The plan that takes the place of every other.
+    pub(crate) fault_plan: Option<std::path::PathBuf>,
 }
 
 /// How many findings the tests of this process have filed.

@@ -202,6 +202,8 @@ fn any_change() -> impl Strategy<Value = (usize, Change)> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn no_sequence_of_requests_leaves_the_table(changes in prop::collection::vec(any_change(), 0..40)) {
         let prints = [A, B, C];

@@ -195,33 +195,74 @@ impl Registry {
         known_id: Option<&str>,
         run: &str,
     ) -> String {
+        let mut index = Index::of(self);
+        self.assign_with(&mut index, fingerprint, kind, known_id, None, run)
+    }
+
+    /// As [`Registry::assign`], with a wish: the id that a finding had elsewhere, which it keeps if it is free.
+    fn assign_with(
+        &mut self,
+        index: &mut Index,
+        fingerprint: &str,
+        kind: FindingType,
+        known_id: Option<&str>,
+        wish: Option<&str>,
+        run: &str,
+    ) -> String {
         if let Some(id) = known_id {
             self.reserve(fingerprint, id);
+            *index = Index::of(self);
         }
+        let free = |id: &&str| {
+            number_of(id, &self.entry).is_some_and(|number| !index.taken.contains(&number))
+                && !self.tombstones.contains(*id)
+        };
         let id = match (known_id, self.findings.get(fingerprint)) {
             (Some(id), _) => id.to_owned(),
             (None, Some(known)) => known.id.clone(),
-            (None, None) => self.next_id(kind),
+            (None, None) => match wish.filter(free) {
+                Some(id) => id.to_owned(),
+                None => self.id_after(index.highest.get(&kind).copied().unwrap_or(0), kind),
+            },
         };
         let known =
             self.findings.entry(fingerprint.to_owned()).or_insert_with(|| Registered::new(id.clone(), run));
         known.saw(run);
         known.id = id.clone();
+        index.take(&id, &self.entry);
         self.tombstones.remove(&id);
         id
     }
 
     /// Gives every finding of a run its id. Those with a committed id come first: otherwise an unknown finding could get
     /// the id in the same round and be written with it. The order of the others, oldest first, does not depend on who
-    /// folds.
+    /// folds. A finding that had ids on other machines keeps one of them if it is free; the others are its aliases.
     pub(crate) fn assign_all(&mut self, findings: &mut [StoredFinding], run: &str) {
         let mut order: Vec<&mut StoredFinding> = findings.iter_mut().collect();
         order.sort_by_cached_key(|stored| {
             (committed(stored).is_none(), stored.created_at.clone(), stored.fingerprint.clone())
         });
+        let mut index = Index::of(self);
         for stored in order {
-            stored.id = self.assign(&stored.fingerprint, stored.finding.kind, committed(stored), run);
+            let kind = stored.finding.kind;
+            let wish = stored.aliases.iter().min().cloned();
+            let known = committed(stored).map(str::to_owned);
+            stored.id = self.assign_with(
+                &mut index,
+                &stored.fingerprint,
+                kind,
+                known.as_deref(),
+                wish.as_deref(),
+                run,
+            );
+            stored.aliases.retain(|alias| *alias != stored.id);
         }
+    }
+
+    /// Forgets the findings that no run but this one has seen, so that their ids are given anew when it is computed from
+    /// more journals than before.
+    pub(crate) fn forget_only(&mut self, run: &str) {
+        self.findings.retain(|_, known| known.first_seen != run || known.last_seen != run);
     }
 
     /// Reserves the ids that the committed file gives to findings of this entry, so that no other finding gets them.
@@ -282,6 +323,10 @@ impl Registry {
             .filter_map(|(code, number)| (code == kind).then_some(number))
             .max()
             .unwrap_or(0);
+        self.id_after(highest, kind)
+    }
+
+    fn id_after(&self, highest: u32, kind: FindingType) -> String {
         format!("{}-{}-{:03}", self.entry, kind.code(), highest.saturating_add(1))
     }
 
@@ -296,6 +341,37 @@ impl Registry {
         let mut json = serde_json::to_string_pretty(self).unwrap_or_default();
         json.push('\n');
         json
+    }
+}
+
+/// Which numbers are taken, so that giving very many ids at once does not look through all of them for each.
+struct Index {
+    taken: BTreeSet<(FindingType, u32)>,
+    highest: BTreeMap<FindingType, u32>,
+}
+
+impl Index {
+    fn of(registry: &Registry) -> Self {
+        let mut index = Index { taken: BTreeSet::new(), highest: BTreeMap::new() };
+        for known in registry.findings.values() {
+            index.take(&known.id, &registry.entry);
+        }
+        // A buried number is not taken, and yet never given again.
+        for id in &registry.tombstones {
+            if let Some((kind, number)) = number_of(id, &registry.entry) {
+                let highest = index.highest.entry(kind).or_default();
+                *highest = number.max(*highest);
+            }
+        }
+        index
+    }
+
+    fn take(&mut self, id: &str, entry: &str) {
+        if let Some((kind, number)) = number_of(id, entry) {
+            self.taken.insert((kind, number));
+            let highest = self.highest.entry(kind).or_default();
+            *highest = number.max(*highest);
+        }
     }
 }
 

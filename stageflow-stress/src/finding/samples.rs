@@ -51,6 +51,7 @@ pub(crate) fn empty() -> RunState {
             citations: Vec::new(),
             settings: Vec::new(),
             ci: BTreeMap::new(),
+            shards: Vec::new(),
         },
         dir: PathBuf::from("runs/DAG-005/run-2026-01-14-001"),
         processes: Vec::new(),

@@ -29,6 +29,11 @@ pub fn decode(line: &str) -> Option<Envelope> {
     serde_json::from_str(&format!("{body}}}")).ok()
 }
 
+/// The number of a whole record; `None` for anything else.
+pub fn sequence(line: &[u8]) -> Option<u64> {
+    Some(decode(std::str::from_utf8(line).ok()?)?.seq)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

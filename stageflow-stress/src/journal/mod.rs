@@ -9,6 +9,7 @@ pub mod record;
 mod words;
 mod writer;
 
+pub use line::sequence;
 pub use reader::{JournalRead, read};
 pub use writer::Journal;
 

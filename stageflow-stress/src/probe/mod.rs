@@ -22,7 +22,7 @@ pub use stageflow_stress_macros::Auditable;
 use std::ops::Deref;
 
 use crate::context::TestContext;
-use crate::fault::{FaultPlan, NotAvailable, Port};
+use crate::fault::{Faults, NotAvailable, Port};
 
 /// The handle of a scenario probe. Everything that a [`TestContext`] offers, plus the instruments of a probe.
 ///
@@ -36,7 +36,7 @@ use crate::fault::{FaultPlan, NotAvailable, Port};
 ///     let port = probe.port("charge", move |key: String| {
 ///         let charge = charge.clone();
 ///         async move { charge.record(key); Ok::<_, Failure>(()) }
-///     })?;
+///     });
 ///     port.call("order-1".to_owned()).await?;
 ///     probe.check_eq("one charge", charges.count(), 1);
 ///     Ok(())
@@ -46,20 +46,18 @@ use crate::fault::{FaultPlan, NotAvailable, Port};
 #[derive(Debug, Clone)]
 pub struct Probe {
     cx: TestContext,
+    control: Faults,
 }
 
 impl Probe {
     pub(crate) fn new(cx: TestContext) -> Self {
-        Probe { cx }
+        Probe { cx, control: Faults::none() }
     }
 
-    /// Wraps an asynchronous operation so that faults can be injected into it and its outcomes are recorded.
-    ///
-    /// # Errors
-    /// Always, in this version: see [`NotAvailable`].
-    pub fn port<F>(&self, name: &str, operation: F) -> Result<Port<F>, NotAvailable> {
-        let _ = operation;
-        Err(NotAvailable::new(format!("the port `{name}`")))
+    /// Wraps an asynchronous operation so that faults can be injected into it and its outcomes are recorded. Until there is
+    /// a campaign, nothing strikes it.
+    pub fn port<F>(&self, name: &str, operation: F) -> Port<F> {
+        self.control.port(name, operation)
     }
 
     /// Registers state whose snapshots are compared before, after and when quiet.
@@ -69,14 +67,6 @@ impl Probe {
     pub fn audit(&self, name: &str, state: &dyn Auditable) -> Result<(), NotAvailable> {
         let _ = state;
         Err(NotAvailable::new(format!("the audit of `{name}`")))
-    }
-
-    /// Replaces the plan of faults that the campaign would draw.
-    ///
-    /// # Errors
-    /// Always, in this version: see [`NotAvailable`].
-    pub fn faults(&self, plan: FaultPlan) -> Result<(), NotAvailable> {
-        Err(NotAvailable::new(format!("a plan of {} faults", plan.len())))
     }
 }
 

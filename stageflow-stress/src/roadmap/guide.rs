@@ -31,7 +31,7 @@ words! {
 }
 
 words! {
-    /// The shape of a scenario.
+    /// The shape of a scenario. The module [`scenario`](crate::scenario) has one function for each.
     pub enum Template: "scenario template" {
         /// One call, judged by its result.
         Single = "single",

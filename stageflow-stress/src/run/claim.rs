@@ -108,6 +108,7 @@ pub fn claim(
             settings: settings.facts.clone(),
             citations: settings.citations.clone(),
             ci: environment::ci_labels(),
+            shards: Vec::new(),
         };
         fs::create_dir_all(dir.join(".stageflow/journal"))?;
         write_json(&dir.join(".stageflow/run.json"), &info)?;

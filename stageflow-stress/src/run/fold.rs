@@ -7,6 +7,7 @@ use std::path::Path;
 
 use super::catalogue::{self, PlaceState};
 use super::claim::read_info;
+use super::shards::Shards;
 use super::state::{RunState, Sighting, StoredFinding, TestState, Timed};
 use crate::finding::alike::Words;
 use crate::finding::{Counted, Finding, FindingType, fingerprint};
@@ -28,6 +29,9 @@ pub fn read_state(dir: &Path) -> io::Result<RunState> {
             dir.display()
         ))
     })?;
+    if super::retention::Taken::of(dir).is_archived() {
+        return Err(io::Error::other("it is archived; restore it first"));
+    }
     let mut journals = Vec::new();
     for item in fs::read_dir(dir.join(".stageflow/journal"))? {
         let path = item?.path();
@@ -40,7 +44,9 @@ pub fn read_state(dir: &Path) -> io::Result<RunState> {
         start(left).cmp(&start(right)).then_with(|| left_path.cmp(right_path))
     });
 
+    let shards = Shards::read(dir)?;
     let mut fold = Fold {
+        shards,
         state: RunState {
             last_at: info.started_at.clone(),
             info,
@@ -56,8 +62,9 @@ pub fn read_state(dir: &Path) -> io::Result<RunState> {
         findings: BTreeMap::new(),
         losses: BTreeMap::new(),
     };
-    for (_, read) in journals {
-        fold.journal(read);
+    for (path, read) in journals {
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        fold.journal(&name, read);
     }
     // The runs directory holds the entries' folders, which hold the runs.
     fold.state.catalogue = dir
@@ -68,13 +75,14 @@ pub fn read_state(dir: &Path) -> io::Result<RunState> {
 }
 
 struct Fold {
+    shards: Shards,
     state: RunState,
     findings: BTreeMap<String, StoredFinding>,
     losses: BTreeMap<(String, String), u64>,
 }
 
 impl Fold {
-    fn journal(&mut self, read: JournalRead) {
+    fn journal(&mut self, name: &str, read: JournalRead) {
         self.state.unreadable_lines += read.unreadable;
         if read.missing > 0 {
             self.lose("record", read.missing, "numbered in a journal and not there");
@@ -88,13 +96,14 @@ impl Fold {
             }
             match envelope.r {
                 Record::Open(opened) => process = Some(*opened),
-                Record::TestStart(start) => {
+                Record::TestStart(mut start) => {
+                    start.log = self.shards.place(name, &start.log);
                     tests.insert(start.number, self.state.tests.len());
                     self.state.tests.push(TestState::new(*start, envelope.ts));
                 }
                 Record::Loss(loss) => self.lose(&loss.what, loss.count, &loss.why),
                 _ => match envelope.test.and_then(|number| tests.get(&number)) {
-                    Some(&position) => self.test_record(position, envelope),
+                    Some(&position) => self.test_record(position, self.relocated(name, envelope)),
                     None => self.lose("record", 1, "belongs to a test whose start is not in the journal"),
                 },
             }
@@ -109,6 +118,22 @@ impl Fold {
             }
             self.state.processes.push(process);
         }
+    }
+
+    /// Lets a record name the files where they lie.
+    fn relocated(&self, journal: &str, mut envelope: Envelope) -> Envelope {
+        if self.shards.0.is_empty() {
+            return envelope;
+        }
+        let place = |path: &mut String| *path = self.shards.place(journal, path);
+        match &mut envelope.r {
+            Record::Golden(golden) => golden.files.iter_mut().for_each(place),
+            Record::Finding(record) => {
+                record.finding.attachments.iter_mut().map(|file| &mut file.path).for_each(place);
+            }
+            _ => {}
+        }
+        envelope
     }
 
     fn test_record(&mut self, position: usize, envelope: Envelope) {
@@ -241,6 +266,7 @@ impl Fold {
         self.state.findings = self.findings.into_values().collect();
         count_executions(&mut self.state);
         suggest_duplicates(&mut self.state.findings);
+        self.shards.add_ids(&mut self.state);
         self.state.losses =
             self.losses.into_iter().map(|((what, why), count)| Loss { what, count, why }).collect();
         self.state.tests.sort_by(|left, right| {

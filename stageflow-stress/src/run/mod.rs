@@ -8,16 +8,27 @@ mod files;
 mod fold;
 mod handover;
 mod history;
+mod ignored;
 mod invocation;
+mod merge;
 #[cfg(test)]
 mod replay_tests;
+mod retention;
+mod shards;
 mod slug;
+mod stale;
 pub(crate) mod state;
 mod store;
 mod validate;
 mod write;
 
 pub use aggregate::{Aggregate, AggregateOptions, AggregatedFinding, aggregate};
+pub use ignored::{IgnoreProblem, IgnoreProblemKind, ignored};
+pub use merge::{MergeError, Merged, Together, merge};
+#[cfg(feature = "cli")]
+pub use retention::{Archived, archive, restore};
+pub use retention::{PrunePolicy, RetentionError, Taken, TakenFile, due, is_kept, prunable, prune};
+pub use stale::{Absence, Ratchet, Stale, ratchet, stale};
 pub use validate::{Problem, ProblemKind, Validation, validate, validate_file};
 pub(crate) use write::recover_logs;
 pub use write::{FoldError, findings_as, recover};
@@ -34,7 +45,7 @@ pub(crate) use files::{create_unique, locked, shown_below, write_atomically, wri
 #[cfg(feature = "cli")]
 pub(crate) use fold::read_state;
 pub(crate) use handover::Handover;
-pub(crate) use invocation::Invocation;
+pub(crate) use invocation::{Invocation, seed_of};
 pub(crate) use slug::{file_time, slug};
 pub(crate) use store::{Run, Store};
 #[cfg(feature = "cli")]

@@ -22,9 +22,13 @@ fn folder(dir: &Path) -> std::path::PathBuf {
 
 /// A process that is gone: another boot.
 fn opened() -> Record {
+    opened_by("elsewhere", "a")
+}
+
+pub fn opened_by(host: &str, journal: &str) -> Record {
     Record::Open(Box::new(ProcessInfo {
-        journal: "a".to_owned(),
-        host: "elsewhere".to_owned(),
+        journal: journal.to_owned(),
+        host: host.to_owned(),
         pid: 1,
         start_ticks: 1,
         boot: "another".to_owned(),
@@ -34,14 +38,14 @@ fn opened() -> Record {
     }))
 }
 
-fn started(number: u32) -> Record {
+pub fn started(number: u32) -> Record {
     let mut start: TestStart =
         crate::report::fixture_test(&format!("it::t{number}"), TestStatus::Running).start;
     start.number = number;
     Record::TestStart(Box::new(start))
 }
 
-fn check(name: &str) -> Record {
+pub fn check(name: &str) -> Record {
     Record::Check(Check {
         name: name.to_owned(),
         passed: true,
@@ -51,8 +55,12 @@ fn check(name: &str) -> Record {
     })
 }
 
-fn finding(key: &str) -> Record {
-    let finding = Finding::bug("lost").severity(Severity::High).rule("author").key(key);
+pub fn finding(key: &str) -> Record {
+    finding_of(&Finding::bug("lost").severity(Severity::High).rule("author").key(key))
+}
+
+pub fn finding_of(finding: &Finding) -> Record {
+    let finding = finding.clone();
     let record = FindingRecord {
         fingerprint: fingerprint("DAG-005", &finding),
         source: "author".to_owned(),
@@ -62,9 +70,13 @@ fn finding(key: &str) -> Record {
     Record::Finding(Box::new(record))
 }
 
-fn ended() -> Record {
+pub fn ended() -> Record {
+    ended_as(TestStatus::Failed)
+}
+
+pub fn ended_as(status: TestStatus) -> Record {
     Record::TestEnd(Box::new(TestEnd {
-        status: TestStatus::Failed,
+        status,
         reasons: Vec::new(),
         duration_ms: 1.0,
         red: Vec::new(),

@@ -48,6 +48,9 @@ pub struct RunInfo {
     /// Labels of the continuous-integration system, where it set them.
     #[serde(default)]
     pub ci: BTreeMap<String, String>,
+    /// The runs of which it is made, where it was merged from several, by their identity.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shards: Vec<String>,
 }
 
 /// A roadmap entry, owned.

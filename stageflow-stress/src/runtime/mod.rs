@@ -5,6 +5,7 @@ mod capture_check;
 mod determinism;
 mod end;
 mod execute;
+mod faults;
 mod frames;
 mod hang;
 mod isolate;

@@ -84,6 +84,8 @@ pub fn set_up(session: &'static Session, def: &'static TestDef) -> Result<TestCo
             collected: Mutex::new(Collected::default()),
             iteration: AtomicU32::new(0),
             background: Background::default(),
+            faults: Mutex::default(),
+            fault_plan: session.store.settings.fault_plan.clone(),
         }),
     })
 }

@@ -107,6 +107,7 @@ pub fn file_findings(inner: &Inner, executed: Option<Executed>, refused: Option<
     if let Some(leftovers) = leftovers {
         leftovers.file(inner);
     }
+    super::faults::judge(inner, skipped.is_none());
     if let TestKind::Probe { .. } = inner.def.kind {
         let why = NotAvailable::new("the campaign of a scenario probe").to_string();
         let finding = Finding::new(FindingType::Reliability, "the probe is unproven")

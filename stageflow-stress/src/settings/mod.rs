@@ -28,6 +28,8 @@ pub mod names {
     pub const TIMEOUT: &str = "STAGEFLOW_TIMEOUT";
     /// The committed file of known findings.
     pub const KNOWN: &str = "STAGEFLOW_KNOWN";
+    /// A stored fault plan that takes the place of every plan that a test makes.
+    pub const FAULT_PLAN: &str = "STAGEFLOW_FAULT_PLAN";
     /// `1`: a test fails if something could not be recorded.
     pub const STRICT_STORE: &str = "STAGEFLOW_STRICT_STORE";
     /// Key of the hashes that stand in the place of redacted texts, so that several machines give the same ones.
@@ -52,6 +54,8 @@ pub struct Settings {
     pub fail_on: Severity,
     /// The committed file of known findings.
     pub known: PathBuf,
+    /// A stored fault plan that takes the place of every plan that a test makes.
+    pub fault_plan: Option<PathBuf>,
     /// Whether run folders are meant to be committed.
     pub keep: bool,
     /// Whether a test fails if something could not be recorded.
@@ -142,6 +146,10 @@ impl Settings {
                 (Ok(path), _) => existing(names::KNOWN, &path, &root)?,
                 (Err(_), Some(path)) => existing("known", path, &base)?,
                 (Err(_), None) => base.join(crate::finding::KNOWN_FILE),
+            },
+            fault_plan: match env::var(names::FAULT_PLAN) {
+                Ok(path) => Some(existing(names::FAULT_PLAN, &path, &root)?),
+                Err(_) => None,
             },
             keep: file.keep.unwrap_or(false),
             strict_store: env::var(names::STRICT_STORE).is_ok_and(|text| text == "1"),

@@ -46,6 +46,7 @@ pub use beta::Beta;
 pub use bootstrap::{bootstrap, cluster_bootstrap, mean, median};
 pub use compare::{MannWhitney, SmirnovTest, kolmogorov_smirnov, mann_whitney, rate_change};
 pub use detector::{CorrectedRate, Detector};
+pub(crate) use draw::Draws;
 pub use error::StatsError;
 pub use gate::{Gate, GateVerdict};
 pub use percentile::{RankInterval, nearest_rank, percentile, percentile_interval, rank_interval};

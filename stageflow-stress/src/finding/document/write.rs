@@ -90,6 +90,9 @@ struct RunExtension<'a> {
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     losses: &'a [Loss],
     unreadable_lines: u64,
+    /// Identities of the runs that were merged into this one.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    shards: &'a [String],
 }
 
 #[derive(Serialize)]
@@ -279,6 +282,7 @@ pub fn render_as(profile: Profile, state: &RunState, status: &str, summary: &str
                 lost: state.losses.iter().fold(0, |sum, loss| sum.saturating_add(loss.count)),
                 losses: &state.losses,
                 unreadable_lines: state.unreadable_lines,
+                shards: &state.info.shards,
             },
         },
         findings: state

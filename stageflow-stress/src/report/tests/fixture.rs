@@ -44,6 +44,7 @@ pub fn empty() -> RunState {
             citations: Vec::new(),
             settings: Vec::new(),
             ci: BTreeMap::new(),
+            shards: Vec::new(),
         },
         dir: "runs/DAG-005/run-2026-01-14-001".into(),
         processes: Vec::new(),

@@ -165,6 +165,8 @@ impl Told {
                 collected: Mutex::new(collected),
                 iteration: AtomicU32::new(0),
                 background: Default::default(),
+                faults: Mutex::default(),
+                fault_plan: None,
             }),
         })
     }

@@ -1,0 +1,888 @@
+//! Each kind twice: delivered, as the target and the caller see it, and not delivered, which says so.
+
+use std::future::Future;
+use std::io::{self, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, SystemTime};
+
+use serde::{Deserialize, Serialize};
+
+use super::*;
+
+fn on<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .unwrap()
+        .block_on(future)
+}
+
+fn nth(kind: FaultKind, call: u64) -> Fault {
+    Fault::new("shop", kind, Schedule::Nth(call))
+}
+
+fn session(fault: Fault) -> Faults {
+    Faults::new(FaultPlan::new().with(fault))
+}
+
+/// What the caller and the target each saw of one call.
+struct Sight {
+    caller: Result<u32, InjectedError>,
+    /// How often the target ran.
+    target: u32,
+    waited: Duration,
+}
+
+fn one_call(faults: &Faults) -> Sight {
+    let ran = AtomicU32::new(0);
+    on(async {
+        let port = faults.port("shop", |cents: u32| {
+            ran.fetch_add(1, Ordering::Relaxed);
+            async move { Ok::<_, InjectedError>(cents) }
+        });
+        let before = tokio::time::Instant::now();
+        let caller = port.call(100).await;
+        Sight { caller, target: ran.load(Ordering::Relaxed), waited: before.elapsed() }
+    })
+}
+
+/// The report of a session whose fault was meant and not delivered, with its one reason.
+fn refused(faults: &Faults) -> String {
+    let report = faults.report();
+    assert_eq!((report.armed, report.delivered, report.undelivered), (1, 0, 1), "{report}");
+    assert!(report.all_delivered().is_err());
+    report.faults[0].why.join("; ")
+}
+
+fn delivered(faults: &Faults) {
+    let report = faults.report();
+    assert_eq!((report.armed, report.delivered, report.undelivered), (1, 1, 0), "{report}");
+    report.all_delivered().unwrap();
+}
+
+#[test]
+fn what_keeps_a_request_from_arriving() {
+    use FaultKind::*;
+    for (kind, says, error_kind) in [
+        (Error, "the operation failed", io::ErrorKind::Other),
+        (Reset, "connection reset", io::ErrorKind::ConnectionReset),
+        (Flap, "connection refused", io::ErrorKind::ConnectionRefused),
+        (Dns, "does not resolve", io::ErrorKind::NotFound),
+        (TlsExpired, "certificate has expired", io::ErrorKind::Other),
+        (RateLimited, "429", io::ErrorKind::Other),
+        (ServerError, "status 503", io::ErrorKind::Other),
+        (Loss, "no answer within the time", io::ErrorKind::TimedOut),
+    ] {
+        let faults = session(nth(kind, 1).millis(40));
+        let seen = one_call(&faults);
+        assert_eq!(seen.target, 0, "{kind}: the target ran");
+        let error = seen.caller.unwrap_err();
+        assert!(error.to_string().contains(says), "{kind}: {error}");
+        assert!(error.to_string().contains(error.id().as_str()), "{kind}: the text has the id");
+        assert_eq!(io::Error::from(error).kind(), error_kind, "{kind}");
+        delivered(&faults);
+    }
+}
+
+#[test]
+fn a_fault_whose_call_never_comes_is_not_delivered_and_says_so() {
+    for kind in FaultKind::ALL.iter().filter(|kind| kind.unavailable().is_none()) {
+        let faults = session(nth(*kind, 2));
+        assert_eq!(one_call(&faults).caller.unwrap(), 100, "{kind}");
+        let why = refused(&faults);
+        assert!(why.contains("`shop` had 1 call, the plan means call 2"), "{kind}: {why}");
+    }
+}
+
+#[test]
+fn what_this_machine_does_not_allow_says_not_available_here() {
+    for kind in FaultKind::ALL.iter().filter(|kind| kind.unavailable().is_some()) {
+        let faults = session(nth(*kind, 1));
+        assert_eq!(one_call(&faults).caller.unwrap(), 100);
+        assert!(refused(&faults).starts_with("not available here: "), "{kind}");
+    }
+}
+
+#[test]
+fn what_an_operation_cannot_have_names_where_to_turn() {
+    for (kind, to) in [
+        (FaultKind::SlowChunks, "Faults::chunks"),
+        (FaultKind::DiskFull, "Faults::io"),
+        (FaultKind::ClockSkew, "Faults::clock"),
+        (FaultKind::ClockStep, "Faults::clock"),
+        (FaultKind::Kill, "Faults::process"),
+        (FaultKind::MemoryLimit, "Faults::process"),
+        (FaultKind::WrongType, "`json()` or `text()`"),
+    ] {
+        let faults = session(nth(kind, 1));
+        assert_eq!(one_call(&faults).caller.unwrap(), 100);
+        let why = refused(&faults);
+        assert!(why.contains(to), "{kind}: {why}");
+    }
+}
+
+#[test]
+fn a_misspelt_port_is_not_delivered_and_says_so() {
+    let faults = Faults::new(FaultPlan::new().add("shoop", FaultKind::Error, Schedule::Nth(1)));
+    assert!(one_call(&faults).caller.is_ok());
+    assert_eq!(refused(&faults), "there is no port `shoop`");
+}
+
+#[test]
+fn latency_is_waited_for_before_the_target_runs() {
+    let faults = session(nth(FaultKind::Latency, 1).millis(250));
+    let seen = one_call(&faults);
+    assert_eq!((seen.caller.unwrap(), seen.target, seen.waited), (100, 1, Duration::from_millis(250)));
+    delivered(&faults);
+}
+
+#[test]
+fn a_hang_ends_with_the_callers_patience() {
+    let faults = session(nth(FaultKind::Hang, 1));
+    let ran = AtomicU32::new(0);
+    on(async {
+        let port = faults.port("shop", |()| {
+            ran.fetch_add(1, Ordering::Relaxed);
+            async { Ok::<_, InjectedError>(()) }
+        });
+        assert!(tokio::time::timeout(Duration::from_secs(3600), port.call(())).await.is_err());
+    });
+    assert_eq!(ran.load(Ordering::Relaxed), 0);
+    delivered(&faults);
+    let operation = &faults.operations()[0];
+    assert!(operation.dropped && operation.outcome == OperationOutcome::Unknown);
+}
+
+#[test]
+fn a_partition_holds_until_it_is_healed() {
+    let faults = session(Fault::new("shop", FaultKind::Partition, Schedule::After(0)));
+    on(async {
+        let port = faults.port("shop", |()| async { Ok::<_, InjectedError>(()) });
+        let healer = faults.clone();
+        let waiting = async {
+            let held = tokio::time::timeout(Duration::from_secs(60), port.call(())).await.unwrap();
+            assert_eq!(held.unwrap_err().kind(), FaultKind::Partition);
+            port.call(()).await.unwrap();
+        };
+        let healing = async {
+            tokio::time::sleep(Duration::from_secs(5)).await;
+            healer.heal();
+        };
+        both(waiting, healing).await;
+    });
+    delivered(&faults);
+}
+
+/// Polls two futures until both are done.
+async fn both(one: impl Future<Output = ()>, other: impl Future<Output = ()>) {
+    let (mut one, mut other) = (Box::pin(one), Box::pin(other));
+    let (mut first, mut second) = (false, false);
+    std::future::poll_fn(|cx| {
+        first = first || one.as_mut().poll(cx).is_ready();
+        second = second || other.as_mut().poll(cx).is_ready();
+        if first && second { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+    })
+    .await;
+}
+
+#[test]
+fn a_panic_is_recorded_before_it_is_thrown() {
+    let faults = session(nth(FaultKind::Panic, 1));
+    let thrown = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| one_call(&faults).target));
+    let message = *thrown.unwrap_err().downcast::<String>().unwrap();
+    assert_eq!(message, "injected panic at `shop` [fault-0-shop#1-panic]");
+    delivered(&faults);
+}
+
+#[test]
+fn a_lost_reply_leaves_its_effect_behind() {
+    for kind in [FaultKind::LostReply, FaultKind::Cut] {
+        let faults = session(nth(kind, 1));
+        let seen = one_call(&faults);
+        assert_eq!(seen.target, 1, "{kind}: the target ran");
+        assert!(seen.caller.unwrap_err().outcome_is_unknown());
+        let operation = &faults.operations()[0];
+        assert_eq!((operation.outcome, operation.executed), (OperationOutcome::Unknown, 1));
+        delivered(&faults);
+    }
+}
+
+#[test]
+fn a_duplicate_runs_the_target_twice() {
+    let faults = session(nth(FaultKind::Duplicate, 1));
+    let seen = one_call(&faults);
+    assert_eq!((seen.caller.unwrap(), seen.target), (100, 2));
+    assert_eq!(faults.operations()[0].executed, 2);
+    delivered(&faults);
+    // What is moved into its call cannot be run again.
+    let faults = session(nth(FaultKind::Duplicate, 1));
+    let moved = Box::new(5);
+    let once = on(faults.site("shop").run_once(move || async move { Ok::<_, InjectedError>(*moved) }));
+    assert_eq!(once.unwrap(), 5);
+    assert!(refused(&faults).contains("runs once only"));
+}
+
+#[test]
+fn after_a_failure_of_its_own_an_answer_can_be_neither_lost_nor_damaged() {
+    for kind in [FaultKind::LostReply, FaultKind::WrongUnit] {
+        let faults = session(nth(kind, 1));
+        let port = faults.port("shop", |()| async { Err::<u32, _>("sold out".to_owned()) }).json();
+        assert_eq!(on(port.call(())).unwrap_err(), "sold out");
+        assert_eq!(refused(&faults), "the operation failed of itself");
+        assert_eq!(faults.operations()[0].outcome, OperationOutcome::Failed);
+    }
+}
+
+#[test]
+fn of_two_faults_on_one_call_the_second_says_what_kept_it_away() {
+    let faults =
+        Faults::new(FaultPlan::new().with(nth(FaultKind::Reset, 1)).with(nth(FaultKind::LostReply, 1)));
+    assert!(one_call(&faults).caller.is_err());
+    let report = faults.report();
+    assert_eq!((report.delivered, report.undelivered), (1, 1));
+    assert_eq!(report.faults[1].why, ["another fault ended the call before"]);
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Order {
+    id: String,
+    cents: u32,
+    #[serde(default)]
+    note: Option<String>,
+    on: String,
+    items: Vec<String>,
+}
+
+fn order(id: u32) -> Order {
+    Order {
+        id: format!("o-{id}"),
+        cents: 250,
+        note: Some("leave at door".to_owned()),
+        on: "2026-03-04".to_owned(),
+        items: vec!["tea".to_owned(), "cup".to_owned()],
+    }
+}
+
+/// Two calls with the fault on the second: what the caller got.
+fn damaged(fault: Fault) -> (Faults, Result<Order, InjectedError>) {
+    let faults = session(fault);
+    let port = faults.port("shop", |id: u32| async move { Ok::<_, InjectedError>(order(id)) }).json();
+    let second = on(async {
+        assert_eq!(port.call(1).await.unwrap(), order(1));
+        port.call(2).await
+    });
+    (faults, second)
+}
+
+#[test]
+fn every_semantic_kind_reaches_a_typed_caller_as_another_value_or_as_an_error() {
+    for kind in FaultKind::of(FaultClass::Semantic).filter(|kind| *kind != FaultKind::ExtraField) {
+        let (faults, second) = damaged(nth(kind, 2));
+        match second {
+            Ok(other) => assert_ne!(other, order(2), "{kind}"),
+            Err(error) => assert_eq!(error.kind(), kind),
+        }
+        let delivery = &faults.deliveries()[0];
+        let change = delivery.change.as_ref().unwrap();
+        assert_ne!(change.before, change.after, "{kind}");
+        delivered(&faults);
+    }
+}
+
+#[test]
+fn what_a_type_cannot_read_is_an_error_and_what_it_reads_is_handed_on() {
+    let (_, missing) = damaged(nth(FaultKind::MissingField, 2).path("/cents"));
+    assert!(missing.unwrap_err().to_string().contains("missing field `cents`"));
+    let (_, null) = damaged(nth(FaultKind::NullField, 2).path("/note"));
+    assert_eq!(null.unwrap().note, None);
+    let (_, negative) = damaged(nth(FaultKind::SchemaViolation, 2).path("/cents"));
+    assert!(negative.is_err(), "an unsigned number cannot be -250");
+    let (_, stale) = damaged(nth(FaultKind::Stale, 2));
+    assert_eq!(stale.unwrap(), order(1));
+    let (_, entity) = damaged(nth(FaultKind::WrongEntity, 2));
+    assert_eq!(entity.unwrap(), Order { id: "o-1".to_owned(), ..order(2) });
+    let (_, flipped) = damaged(nth(FaultKind::DateFlip, 2));
+    assert_eq!(flipped.unwrap().on, "2026-04-03");
+}
+
+#[test]
+fn what_the_callers_type_cannot_see_is_not_delivered() {
+    let (faults, second) = damaged(nth(FaultKind::ExtraField, 2).path(""));
+    assert_eq!(second.unwrap(), order(2));
+    assert!(refused(&faults).contains("reads the damaged answer as the sound one"));
+    // The same in a text reaches the caller's own parser.
+    let faults = session(nth(FaultKind::ExtraField, 1));
+    let port = faults.port("shop", |()| async { Ok::<_, InjectedError>("{\"a\":1}".to_owned()) }).text();
+    assert_eq!(on(port.call(())).unwrap(), "{\"a\":1,\"unexpected_field\":\"injected\"}");
+    delivered(&faults);
+}
+
+#[test]
+fn a_semantic_fault_without_anything_to_change_says_so() {
+    for kind in FaultKind::of(FaultClass::Semantic).filter(|kind| !matches!(kind, FaultKind::Malformed)) {
+        let faults = session(nth(kind, 1).path("/nowhere"));
+        let port = faults.port("shop", |()| async { Ok::<_, InjectedError>(serde_json::json!([])) }).json();
+        assert_eq!(on(port.call(())).unwrap(), serde_json::json!([]));
+        let why = refused(&faults);
+        assert!(why.contains("no `/nowhere`") || why.contains("no earlier answer"), "{kind}: {why}");
+    }
+    let faults = session(nth(FaultKind::Malformed, 1));
+    let port = faults.port("shop", |()| async { Err::<u32, _>("sold out".to_owned()) }).json();
+    assert!(on(port.call(())).is_err());
+    refused(&faults);
+}
+
+#[test]
+fn an_error_knows_whether_anybody_looked() {
+    fn seen(use_it: impl FnOnce(Result<u32, InjectedError>)) -> Seen {
+        let faults = session(nth(FaultKind::Reset, 1));
+        use_it(one_call(&faults).caller);
+        faults.deliveries()[0].seen
+    }
+    assert_eq!(
+        seen(|result| {
+            let _ = result.ok();
+        }),
+        Seen::DroppedUnseen
+    );
+    assert_eq!(
+        seen(|result| {
+            let _ = result.unwrap_or_default();
+        }),
+        Seen::DroppedUnseen
+    );
+    assert_eq!(
+        seen(|result| {
+            let _ = format!("{:?}", result);
+        }),
+        Seen::Looked(1)
+    );
+    assert_eq!(
+        seen(|result| {
+            let _ = result.unwrap_err().status();
+        }),
+        Seen::Looked(1)
+    );
+    let faults = session(nth(FaultKind::Reset, 1));
+    let kept = one_call(&faults).caller.unwrap_err();
+    assert_eq!(faults.deliveries()[0].seen, Seen::NotYet);
+    // Kept in another error it is still followed; turned into text at once it cannot be.
+    let boxed: Box<dyn std::error::Error> = kept.into();
+    assert_eq!(faults.deliveries()[0].seen, Seen::NotYet);
+    drop(boxed);
+    assert_eq!(faults.deliveries()[0].seen, Seen::DroppedUnseen);
+    let text = session(nth(FaultKind::Reset, 1));
+    let port = text.port("shop", |()| async { Ok::<(), String>(()) });
+    drop(on(port.call(())));
+    assert_eq!(text.deliveries()[0].seen, Seen::CannotTell);
+}
+
+#[test]
+fn a_caller_that_gives_up_leaves_an_unknown_outcome() {
+    let faults = Faults::none();
+    on(async {
+        let port = faults.port("shop", |()| async {
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            Ok::<_, InjectedError>(())
+        });
+        assert!(tokio::time::timeout(Duration::from_secs(1), port.call(())).await.is_err());
+    });
+    let operation = &faults.operations()[0];
+    assert_eq!(
+        (operation.outcome, operation.executed, operation.dropped),
+        (OperationOutcome::Unknown, 0, true)
+    );
+    let counts = faults.report().ports["shop"];
+    assert_eq!((counts.calls, counts.unknown, counts.running), (1, 1, 0));
+}
+
+#[test]
+fn a_replay_of_the_stored_plan_is_the_same_run() {
+    let plan = Sites::new([("shop", 6)])
+        .kinds(FaultKind::of(FaultClass::Semantic))
+        .swarm(11, 20)
+        .fold(FaultPlan::new().seeded(5), |plan, one| one.faults.into_iter().fold(plan, FaultPlan::with));
+    let run = |plan: FaultPlan| {
+        let faults = Faults::new(plan);
+        let port = faults.port("shop", |id: u32| async move { Ok::<_, String>(order(id)) }).json();
+        let answers: Vec<_> = on(async {
+            let mut answers = Vec::new();
+            for id in 0..6 {
+                answers.push(port.call(id).await);
+            }
+            answers
+        });
+        let changes: Vec<_> = faults
+            .deliveries()
+            .into_iter()
+            .map(|delivery| (delivery.id, delivery.state, delivery.change))
+            .collect();
+        (answers, changes)
+    };
+    let (first, again) = (run(plan.clone()), run(FaultPlan::parse(&plan.to_json()).unwrap()));
+    assert_eq!(first, again);
+    assert!(first.1.iter().any(|(_, state, _)| *state == DeliveryState::Delivered));
+}
+
+#[test]
+fn ports_count_from_many_tasks() {
+    let faults = session(Fault::new("shop", FaultKind::Error, Schedule::Every(10)));
+    let ran = Arc::new(AtomicU32::new(0));
+    let threads: Vec<_> = (0..8)
+        .map(|_| {
+            let (faults, ran) = (faults.clone(), ran.clone());
+            thread::spawn(move || {
+                let port = faults.port("shop", |()| {
+                    ran.fetch_add(1, Ordering::Relaxed);
+                    Ok::<_, InjectedError>(())
+                });
+                (0..125).filter(|_| port.call_blocking(()).is_err()).count()
+            })
+        })
+        .collect();
+    let failed: usize = threads.into_iter().map(|thread| thread.join().unwrap()).sum();
+    assert_eq!((failed, ran.load(Ordering::Relaxed)), (100, 900));
+    let counts = faults.report().ports["shop"];
+    assert_eq!((counts.calls, counts.ok, counts.failed, counts.executed), (1_000, 900, 100, 900));
+}
+
+#[test]
+fn what_holds_a_task_cannot_hold_a_thread() {
+    for kind in [FaultKind::Hang, FaultKind::Partition] {
+        let faults = session(nth(kind, 1));
+        let port = faults.port("shop", |()| Ok::<_, InjectedError>(()));
+        port.call_blocking(()).unwrap();
+        assert!(refused(&faults).contains("cannot be let go again"));
+    }
+}
+
+/// Reads an answer of five pieces: what came, and how it ended.
+fn read_pieces(faults: &Faults) -> (u32, Option<InjectedError>, Duration) {
+    on(async {
+        let before = tokio::time::Instant::now();
+        let mut source = 0..5;
+        let mut answer = faults.chunks("shop");
+        let mut read = 0;
+        loop {
+            match answer.pass(async { source.next() }).await {
+                Some(Ok(_)) => read += 1,
+                Some(Err(error)) => return (read, Some(error), before.elapsed()),
+                None => return (read, None, before.elapsed()),
+            }
+        }
+    })
+}
+
+#[test]
+fn answers_in_pieces_break_off_end_early_or_come_slowly() {
+    let cut = session(nth(FaultKind::Cut, 1).amount(2));
+    let (read, error, _) = read_pieces(&cut);
+    assert_eq!((read, error.unwrap().kind()), (2, FaultKind::Cut));
+    delivered(&cut);
+
+    let short = session(nth(FaultKind::Truncated, 1).amount(3));
+    let (read, error, _) = read_pieces(&short);
+    assert!(read == 3 && error.is_none(), "as if it were complete");
+    delivered(&short);
+
+    let slow = session(nth(FaultKind::SlowChunks, 1).millis(100));
+    let (read, error, waited) = read_pieces(&slow);
+    assert!(read == 5 && error.is_none() && waited >= Duration::from_millis(500), "{waited:?}");
+    delivered(&slow);
+
+    let reset = session(nth(FaultKind::Reset, 1));
+    assert_eq!(read_pieces(&reset).0, 0);
+    delivered(&reset);
+
+    for kind in [FaultKind::Cut, FaultKind::Truncated] {
+        let late = session(nth(kind, 1).amount(6));
+        assert_eq!(read_pieces(&late).0, 5);
+        assert_eq!(refused(&late), "the answer ended after 5 pieces");
+    }
+}
+
+#[test]
+fn a_disk_becomes_full_and_is_emptied_by_healing() {
+    let faults = session(nth(FaultKind::DiskFull, 2).amount(3));
+    let mut file = faults.io("shop", Vec::new());
+    file.write_all(b"first").unwrap();
+    let error = file.write_all(b"second").unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+    assert_eq!(file.get_ref(), b"firstsec");
+    delivered(&faults);
+    faults.heal();
+    file.write_all(b"third").unwrap();
+    assert_eq!(file.into_inner(), b"firstsecthird");
+
+    let never = session(nth(FaultKind::DiskFull, 1).amount(1_000));
+    never.io("shop", Vec::new()).write_all(b"little").unwrap();
+    assert_eq!(refused(&never), "the disk never became full: 994 bytes were left");
+}
+
+#[test]
+fn readers_end_early_and_fail() {
+    let faults = session(nth(FaultKind::Cut, 2));
+    let mut text = String::new();
+    let read = faults.io("shop", &b"0123456789"[..]).take(4).read_to_string(&mut text).unwrap();
+    assert_eq!((read, text.as_str()), (4, "0123"));
+    let broken = session(nth(FaultKind::Error, 1));
+    let error = broken.io("shop", &b"0123456789"[..]).read_to_string(&mut text).unwrap_err();
+    assert!(error.to_string().contains("[fault-0-shop#1-error]"));
+    delivered(&broken);
+    let other = session(nth(FaultKind::Dns, 1));
+    other.io("shop", &b"x"[..]).read_to_string(&mut text).unwrap();
+    assert_eq!(refused(&other), "`dns` cannot strike a read");
+}
+
+#[test]
+fn clocks_are_apart_for_a_reading_or_from_then_on() {
+    let start = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000);
+    let readings = |kind| {
+        let faults = session(nth(kind, 2).millis(-5_000));
+        let clock = faults.clock("shop", ManualClock::new(start));
+        let apart: Vec<_> =
+            (0..3).map(|_| start.duration_since(clock.now()).unwrap_or_default().as_secs()).collect();
+        delivered(&faults);
+        faults.heal();
+        assert_eq!(clock.now(), start);
+        apart
+    };
+    assert_eq!(readings(FaultKind::ClockSkew), [0, 5, 0]);
+    assert_eq!(readings(FaultKind::ClockStep), [0, 5, 5]);
+    let nothing = session(nth(FaultKind::ClockSkew, 1).millis(0));
+    nothing.clock("shop", SystemClock).now();
+    assert_eq!(refused(&nothing), "0 milliseconds are no difference");
+}
+
+#[test]
+fn fail_points_belong_to_the_thread_or_test_that_armed_them() {
+    let faults = session(nth(FaultKind::Error, 3));
+    let armed = faults.arm_points();
+    assert!(point("shop").is_ok());
+    // Another thread has no armed session of its own.
+    thread::spawn(|| assert!(point("shop").is_ok())).join().unwrap();
+    on(async { assert!(point_async("shop").await.is_ok()) });
+    assert_eq!(point("shop").unwrap_err().kind(), FaultKind::Error);
+    drop(armed);
+    assert!(point("shop").is_ok());
+    assert_eq!(faults.report().ports["shop"].calls, 3);
+    delivered(&faults);
+}
+
+#[test]
+fn an_asynchronous_point_holds_the_task_and_not_the_thread() {
+    let faults = session(nth(FaultKind::Latency, 1).millis(3_600_000));
+    let _armed = faults.arm_points();
+    // An hour on a paused clock: a thread that slept would never get here.
+    on(async { point_async("shop").await.unwrap() });
+    delivered(&faults);
+}
+
+#[test]
+fn what_does_not_heal_is_told() {
+    on(async {
+        let faults = session(Fault::new("shop", FaultKind::Error, Schedule::After(0)));
+        let port = faults.port("shop", |()| async { Ok::<_, String>(()) });
+        assert!(port.call(()).await.is_err());
+        let healed =
+            faults.must_converge(Duration::from_secs(60), async || port.call(()).await).await.unwrap();
+        assert_eq!(healed.asked, 3);
+        let stuck = faults
+            .must_converge(Duration::ZERO, || {
+                std::future::ready(Err::<(), _>("two rows are missing".to_owned()))
+            })
+            .await;
+        assert!(stuck.unwrap_err().to_string().ends_with("two rows are missing"));
+    });
+}
+
+#[cfg(target_os = "linux")]
+mod processes {
+    use std::os::unix::process::ExitStatusExt;
+    use std::process::{Child, Command, Stdio};
+
+    use super::*;
+
+    /// A shell that does what it is told, and tells when it is ready.
+    fn shell(script: &str) -> Child {
+        let mut child = Command::new("sh")
+            .args(["-c", script])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut ready = [0; 6];
+        child.stdout.as_mut().unwrap().read_exact(&mut ready).unwrap();
+        assert_eq!(&ready, b"ready\n");
+        child
+    }
+
+    fn step(kind: FaultKind, child: &Child) -> Faults {
+        let faults = session(nth(kind, 1).millis(100));
+        assert!(faults.process("shop", child).step());
+        delivered(&faults);
+        faults
+    }
+
+    #[test]
+    fn a_killed_process_is_dead_when_the_step_comes_back() {
+        let mut child = shell("echo ready; exec sleep 600");
+        step(FaultKind::Kill, &child);
+        assert_eq!(child.wait().unwrap().signal(), Some(9));
+        // And a dead one cannot be killed again.
+        let again = session(nth(FaultKind::Kill, 1));
+        assert!(!again.process("shop", &child).step());
+        assert_eq!(refused(&again), "the process had ended before");
+    }
+
+    #[test]
+    fn an_eviction_lets_a_process_end_itself_and_kills_a_deaf_one() {
+        let mut polite = shell("trap 'exit 7' TERM; echo ready; while :; do sleep 0.01; done");
+        let faults = session(nth(FaultKind::Evict, 1).millis(10_000));
+        assert!(faults.process("shop", &polite).step());
+        assert_eq!(polite.wait().unwrap().code(), Some(7));
+        assert_eq!(faults.deliveries()[0].change.as_ref().unwrap().after, "ended on SIGTERM");
+        let mut deaf = shell("trap '' TERM; echo ready; while :; do sleep 0.01; done");
+        let faults = step(FaultKind::Evict, &deaf);
+        assert_eq!(deaf.wait().unwrap().signal(), Some(9));
+        assert_eq!(faults.deliveries()[0].change.as_ref().unwrap().after, "killed after its grace");
+    }
+
+    #[test]
+    fn a_stopped_process_answers_only_when_it_goes_on() {
+        let mut child = shell("echo ready; read line; echo got");
+        let faults = session(nth(FaultKind::Stop, 1));
+        let process = faults.process("shop", &child);
+        assert!(process.step());
+        delivered(&faults);
+        child.stdin.take().unwrap().write_all(b"x\n").unwrap();
+        assert!(child.try_wait().unwrap().is_none());
+        process.resume().unwrap();
+        let mut answer = String::new();
+        child.stdout.take().unwrap().read_to_string(&mut answer).unwrap();
+        assert_eq!(answer, "got\n");
+        child.wait().unwrap();
+    }
+
+    #[test]
+    fn limits_are_read_back_from_the_process_itself() {
+        for (kind, amount, name) in [
+            (FaultKind::FdLimit, 20, "Max open files"),
+            (FaultKind::MemoryLimit, 512 << 20, "Max address space"),
+            (FaultKind::CpuLimit, 30, "Max cpu time"),
+        ] {
+            let mut child = shell("echo ready; read line; cat /proc/self/limits");
+            let faults = session(nth(kind, 1).amount(amount));
+            assert!(faults.process("shop", &child).step(), "{}", faults.report());
+            delivered(&faults);
+            child.stdin.take().unwrap().write_all(b"x\n").unwrap();
+            let mut limits = String::new();
+            child.stdout.take().unwrap().read_to_string(&mut limits).unwrap();
+            let line = limits.lines().find(|line| line.starts_with(name)).unwrap();
+            assert!(line.contains(&amount.to_string()), "{kind}: {line}");
+            child.wait().unwrap();
+        }
+    }
+
+    #[test]
+    fn a_process_can_have_no_transport_faults() {
+        let mut child = shell("echo ready; read line");
+        let faults = session(nth(FaultKind::Reset, 1));
+        assert!(!faults.process("shop", &child).step());
+        assert_eq!(refused(&faults), "`reset` cannot strike a process");
+        drop(child.stdin.take());
+        child.wait().unwrap();
+    }
+}
+
+/// A server that answers each line with `answer`, and what it read.
+struct Server {
+    address: std::net::SocketAddr,
+    read: Arc<Mutex<Vec<String>>>,
+}
+
+fn server(answer: &'static [u8]) -> Server {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let read = Arc::new(Mutex::new(Vec::new()));
+    let seen = read.clone();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let (mut stream, seen) = (stream.unwrap(), seen.clone());
+            thread::spawn(move || {
+                let mut bytes = [0; 64];
+                while let Ok(n @ 1..) = stream.read(&mut bytes) {
+                    seen.lock().unwrap().push(String::from_utf8_lossy(&bytes[..n]).into_owned());
+                    if stream.write_all(answer).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    Server { address, read }
+}
+
+/// One request through the proxy: what the client read until the end or the limit, and what the server saw.
+fn request(faults: &Faults, until: usize) -> (Result<Vec<u8>, io::Error>, usize) {
+    let server = server(b"0123456789");
+    let proxy = TcpProxy::start(faults, "shop", server.address).unwrap();
+    let talk = || {
+        let mut client = TcpStream::connect(proxy.address())?;
+        client.set_read_timeout(Some(Duration::from_secs(20)))?;
+        client.write_all(b"hello\n")?;
+        let mut answer = Vec::new();
+        let mut buffer = [0; 64];
+        while answer.len() < until {
+            match client.read(&mut buffer)? {
+                0 => break,
+                n => answer.extend_from_slice(&buffer[..n]),
+            }
+        }
+        Ok(answer)
+    };
+    let answer = talk();
+    drop(proxy);
+    let seen = server.read.lock().unwrap().len();
+    (answer, seen)
+}
+
+#[test]
+fn a_proxy_without_faults_changes_nothing() {
+    let faults = Faults::none();
+    let (answer, seen) = request(&faults, 10);
+    assert_eq!((answer.unwrap().as_slice(), seen), (&b"0123456789"[..], 1));
+    assert_eq!(faults.report().ports["shop"].calls, 1);
+}
+
+#[test]
+fn a_proxy_resets_before_the_server_sees_anything() {
+    for kind in [FaultKind::Reset, FaultKind::Flap] {
+        let faults = session(nth(kind, 1));
+        let (answer, seen) = request(&faults, 10);
+        let error = answer.unwrap_err();
+        assert!(
+            matches!(
+                error.kind(),
+                io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionAborted
+            ),
+            "{kind}: {error:?}"
+        );
+        assert_eq!(seen, 0);
+        delivered(&faults);
+    }
+}
+
+#[test]
+fn a_proxy_loses_replies_after_the_server_saw_the_request() {
+    let faults = session(nth(FaultKind::LostReply, 1));
+    let (answer, seen) = request(&faults, 10);
+    assert!(answer.is_err() || answer.is_ok_and(|answer| answer.is_empty()));
+    assert_eq!(seen, 1);
+    delivered(&faults);
+    assert_eq!(faults.report().ports["shop"].unknown, 1);
+}
+
+#[test]
+fn a_proxy_cuts_and_slows_answers() {
+    let faults = session(nth(FaultKind::Cut, 1).amount(4));
+    let (answer, seen) = request(&faults, 10);
+    assert_eq!((answer.unwrap().as_slice(), seen), (&b"0123"[..], 1));
+    delivered(&faults);
+
+    let slow = session(nth(FaultKind::SlowChunks, 1).amount(2).millis(30));
+    let before = std::time::Instant::now();
+    let (answer, _) = request(&slow, 10);
+    assert_eq!(answer.unwrap(), b"0123456789");
+    assert!(before.elapsed() >= Duration::from_millis(150), "five pieces, each after 30 ms");
+    delivered(&slow);
+
+    let late = session(nth(FaultKind::Latency, 1).millis(120));
+    let before = std::time::Instant::now();
+    assert_eq!(request(&late, 10).0.unwrap(), b"0123456789");
+    assert!(before.elapsed() >= Duration::from_millis(120));
+    delivered(&late);
+
+    let never = session(nth(FaultKind::Cut, 1).amount(1_000));
+    assert_eq!(request(&never, 10).0.unwrap().len(), 10);
+    assert_eq!(refused(&never), "the answer had 10 bytes");
+}
+
+#[test]
+fn a_proxy_swallows_requests_and_holds_partitions() {
+    let faults = session(nth(FaultKind::Loss, 1));
+    let server = server(b"0123456789");
+    let proxy = TcpProxy::start(&faults, "shop", server.address).unwrap();
+    let mut client = TcpStream::connect(proxy.address()).unwrap();
+    client.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
+    client.write_all(b"hello\n").unwrap();
+    let error = client.read(&mut [0; 8]).unwrap_err();
+    assert!(matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut));
+    drop((client, proxy));
+    assert!(server.read.lock().unwrap().is_empty());
+    delivered(&faults);
+
+    let faults = session(nth(FaultKind::Partition, 1));
+    let proxy = TcpProxy::start(&faults, "shop", server.address).unwrap();
+    let mut client = TcpStream::connect(proxy.address()).unwrap();
+    client.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+    client.write_all(b"hello\n").unwrap();
+    assert!(client.read(&mut [0; 8]).is_err());
+    assert!(server.read.lock().unwrap().is_empty());
+    faults.heal();
+    client.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let mut answer = [0; 10];
+    client.read_exact(&mut answer).unwrap();
+    assert_eq!(&answer, b"0123456789");
+    delivered(&faults);
+}
+
+#[test]
+fn a_proxy_does_not_know_what_is_said() {
+    let faults = session(nth(FaultKind::RateLimited, 1));
+    assert_eq!(request(&faults, 10).0.unwrap().len(), 10);
+    assert!(refused(&faults).contains("does not know what is said on it"));
+}
+
+#[cfg(feature = "tower")]
+#[test]
+fn a_tower_service_is_a_port() {
+    use std::task::{Context, Poll};
+    use tower_layer::Layer;
+    use tower_service::Service;
+
+    #[derive(Clone)]
+    struct Echo(Arc<AtomicU32>);
+
+    impl Service<u32> for Echo {
+        type Response = u32;
+        type Error = String;
+        type Future = std::future::Ready<Result<u32, String>>;
+
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), String>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn call(&mut self, request: u32) -> Self::Future {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            std::future::ready(Ok(request))
+        }
+    }
+
+    let ran = Arc::new(AtomicU32::new(0));
+    let faults = Faults::new(
+        FaultPlan::new().with(nth(FaultKind::RateLimited, 1).millis(900)).with(nth(FaultKind::Duplicate, 2)),
+    );
+    let mut service = FaultLayer::new(&faults, "shop").layer(Echo(ran.clone()));
+    assert!(on(service.call(1)).unwrap_err().contains("retry after 900 ms"));
+    assert_eq!(ran.load(Ordering::Relaxed), 0);
+    assert_eq!(on(service.call(2)), Ok(2));
+    let report = faults.report();
+    assert_eq!((report.delivered, report.undelivered), (1, 1));
+    assert!(report.faults[1].why[0].contains("runs once only"));
+}

@@ -1,0 +1,68 @@
+//! The end of the sessions of faults that a test made: kept in the run folder, and red where nothing was delivered.
+
+use std::sync::PoisonError;
+
+use serde_json::json;
+
+use super::verdict::waived;
+use crate::classify::Severity;
+use crate::context::Inner;
+use crate::fault::Faults;
+use crate::finding::{Finding, FindingType};
+use crate::journal::record::{Metric, Record};
+use crate::run::write_atomically;
+use crate::settings::names;
+
+/// Keeps what the sessions hold, and makes findings of what was not delivered. Of a test that could not run here nothing is
+/// expected.
+pub fn judge(inner: &Inner, expected: bool) {
+    let sessions = std::mem::take(&mut *inner.faults.lock().unwrap_or_else(PoisonError::into_inner));
+    let several = sessions.len() > 1;
+    for (number, (faults, _armed)) in sessions.iter().enumerate() {
+        let stem = match several {
+            false => format!("results/faults/{}", inner.start.slug),
+            true => format!("results/faults/{}-{}", inner.start.slug, number + 1),
+        };
+        keep(inner, faults, &stem, expected);
+    }
+}
+
+fn keep(inner: &Inner, faults: &Faults, stem: &str, expected: bool) {
+    let report = faults.report();
+    let (plan_path, report_path) = (format!("{stem}.plan.json"), format!("{stem}.report.json"));
+    let report_json = json!({ "report": report, "operations": faults.operations() });
+    for (path, content) in [(&plan_path, faults.plan().to_json()), (&report_path, format!("{report_json:#}"))]
+    {
+        if let Err(error) = write_atomically(&inner.run.dir.join(path), content.as_bytes()) {
+            eprintln!("stageflow-stress: cannot keep {path}: {error}");
+        }
+    }
+    for (name, value) in [
+        ("faults armed", report.armed),
+        ("faults delivered", report.delivered),
+        ("faults not delivered", report.undelivered),
+    ] {
+        let metric = Metric { name: name.to_owned(), value: value as f64, unit: "faults".to_owned() };
+        inner.collected().metrics.push(metric.clone());
+        inner.record(Record::Metric(metric));
+    }
+    let Err(undelivered) = report.all_delivered() else { return };
+    if !expected {
+        return;
+    }
+    let plan = inner.run.dir.join(&plan_path);
+    let replay = format!("{}={} {}", names::FAULT_PLAN, plan.display(), inner.start.reproduce);
+    let finding = Finding::new(FindingType::Reliability, "faults were armed and not delivered")
+        .severity(waived(inner, "undelivered_fault", Severity::High))
+        .rule("fault.undelivered")
+        .key(undelivered.shown.join("\n"))
+        .description(format!(
+            "{} of {} faults did not reach their caller, so what went well without them proves nothing:\n\n{}",
+            undelivered.undelivered,
+            undelivered.armed,
+            undelivered.shown.iter().map(|line| format!("- {line}\n")).collect::<String>()
+        ))
+        .step(replay)
+        .evidence("faults", "the plan and what came of it", json!({ "plan": faults.plan(), "faults": report.faults }));
+    inner.file(finding, "runtime", None);
+}

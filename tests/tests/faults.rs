@@ -1,0 +1,150 @@
+//! Faults as users meet them: in the run folder, replayed by one command, red where nothing was delivered, and in front of
+//! a real server.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use stageflow_stress::fault::{Fault, FaultKind, FaultPlan, Faults, Schedule, TcpProxy};
+use stageflow_stress_tests::{Project, by_title, have, json};
+
+static PROJECT: LazyLock<Project> = LazyLock::new(|| {
+    let project = Project::new("faults", &[("tests/it.rs", include_str!("../fixtures/faults.rs"))]);
+    project.build();
+    project
+});
+
+#[test]
+fn delivered_faults_are_kept_and_replay_with_one_command() {
+    PROJECT.one("retries", &[]).green();
+    let folder = PROJECT.run_folder("WORK-005");
+    let stored = std::fs::read_dir(folder.join("results/faults")).unwrap();
+    let mut files: Vec<_> = stored.map(|file| file.unwrap().path()).collect();
+    files.sort();
+    let [plan, report] = files.as_slice() else { panic!("{files:?}") };
+    let kept = json(report);
+    assert_eq!((&kept["report"]["armed"], &kept["report"]["delivered"]), (&2.into(), &2.into()));
+    assert_eq!(kept["operations"].as_array().unwrap().len(), 3);
+
+    // The stored plan does the same again, and a harder one does more: the plan of the test is not asked.
+    PROJECT.one("retries", &[("STAGEFLOW_FAULT_PLAN", plan.to_str().unwrap())]).green();
+    let harder = std::fs::read_to_string(plan).unwrap().replace("\"first\": 2", "\"first\": 3");
+    let path = PROJECT.root().join("harder.json");
+    std::fs::write(&path, harder).unwrap();
+    let ran = PROJECT.one("retries", &[("STAGEFLOW_FAULT_PLAN", path.to_str().unwrap())]);
+    ran.red_with("check failed: charged in the end");
+    assert!(ran.text.contains("[fault-0-charge#3-reset]"), "{}", ran.text);
+    std::fs::write(&path, "{}").unwrap();
+    PROJECT
+        .one("retries", &[("STAGEFLOW_FAULT_PLAN", path.to_str().unwrap())])
+        .red_with("is not a fault plan");
+    PROJECT
+        .one("retries", &[("STAGEFLOW_FAULT_PLAN", "nowhere.json")])
+        .red_with("STAGEFLOW_FAULT_PLAN is `nowhere.json`");
+}
+
+#[test]
+fn a_fault_that_never_struck_is_red_unless_it_is_waived() {
+    let ran = PROJECT.one("never_struck", &[]);
+    ran.red_with("high: faults were armed and not delivered");
+    let found = by_title(&PROJECT.findings("WORK-006"));
+    let finding = &found["faults were armed and not delivered"];
+    let text = finding["description"].as_str().unwrap();
+    assert!(text.contains("`charge` had 1 call, the plan means call 2"), "{text}");
+    assert!(finding["reproduction"].to_string().contains("STAGEFLOW_FAULT_PLAN="), "{finding}");
+
+    PROJECT.one("never_struck_and_waived", &[]).green();
+    let waived = by_title(&PROJECT.findings("WORK-007"));
+    assert_eq!(waived["faults were armed and not delivered"]["severity"], "info");
+
+    PROJECT.one("not_here", &[]).red_with("high: faults were armed and not delivered");
+    let found = PROJECT.findings("CHAOS-014").to_string();
+    assert!(found.contains("not available here"), "{found}");
+}
+
+#[test]
+fn points_of_tests_that_run_at_once_keep_to_their_own_plans() {
+    PROJECT.test(&["--test", "it", "--", "points_", "--test-threads", "4"], &[]).green();
+}
+
+/// Python's own HTTP server, serving one file of 200,000 bytes.
+struct HttpServer {
+    child: Child,
+    address: SocketAddr,
+    _files: tempfile::TempDir,
+}
+
+impl HttpServer {
+    fn start() -> Self {
+        let files = tempfile::tempdir().unwrap();
+        std::fs::write(files.path().join("big"), vec![b'x'; 200_000]).unwrap();
+        let mut child = Command::new("python3")
+            .args(["-u", "-m", "http.server", "0", "--bind", "127.0.0.1", "--directory"])
+            .arg(files.path())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // "Serving HTTP on 127.0.0.1 port 41234 (http://127.0.0.1:41234/) ..."
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let port =
+            line.split(" port ").nth(1).and_then(|rest| rest.split(' ').next()).unwrap().parse().unwrap();
+        HttpServer { child, address: SocketAddr::from(([127, 0, 0, 1], port)), _files: files }
+    }
+
+    /// How many requests it logged.
+    fn requests(mut self) -> usize {
+        self.child.kill().unwrap();
+        let mut log = String::new();
+        self.child.stderr.take().unwrap().read_to_string(&mut log).unwrap();
+        self.child.wait().unwrap();
+        log.matches("\"GET /big").count()
+    }
+}
+
+fn get(address: SocketAddr) -> Result<(Option<usize>, usize), std::io::Error> {
+    let mut client = TcpStream::connect(address)?;
+    client.set_read_timeout(Some(Duration::from_secs(30)))?;
+    client.write_all(b"GET /big HTTP/1.0\r\n\r\n")?;
+    let mut answer = Vec::new();
+    client.read_to_end(&mut answer)?;
+    let text = String::from_utf8_lossy(&answer);
+    let length = text.lines().find_map(|line| {
+        line.to_lowercase().strip_prefix("content-length: ").and_then(|n| n.trim().parse().ok())
+    });
+    let body = text.split_once("\r\n\r\n").map_or(0, |(_, body)| body.len());
+    Ok((length, body))
+}
+
+#[test]
+fn the_proxy_in_front_of_a_real_http_server() {
+    if !have("python", &["python3", "--version"]) {
+        return;
+    }
+    let server = HttpServer::start();
+    // Connection by connection: reset, answer lost, cut, slow, late, untouched.
+    let plan = FaultPlan::new()
+        .add("files", FaultKind::Reset, Schedule::Nth(1))
+        .add("files", FaultKind::LostReply, Schedule::Nth(2))
+        .with(Fault::new("files", FaultKind::Cut, Schedule::Nth(3)).amount(100_000))
+        .with(Fault::new("files", FaultKind::SlowChunks, Schedule::Nth(4)).amount(50_000).millis(5))
+        .with(Fault::new("files", FaultKind::Latency, Schedule::Nth(5)).millis(20));
+    let faults = Faults::new(plan);
+    let proxy = TcpProxy::start(&faults, "files", server.address).unwrap();
+
+    assert!(get(proxy.address()).is_err(), "reset");
+    assert!(get(proxy.address()).map_or(true, |(_, body)| body == 0), "the answer is lost");
+    let (length, body) = get(proxy.address()).unwrap();
+    assert!(length == Some(200_000) && body < 100_000 && body > 90_000, "cut: {body} of {length:?}");
+    for what in ["slow", "late", "untouched"] {
+        assert_eq!(get(proxy.address()).unwrap(), (Some(200_000), 200_000), "{what}");
+    }
+    drop(proxy);
+    let report = faults.report();
+    assert_eq!((report.armed, report.delivered), (5, 5), "{report}");
+    // The server's own log: all but the connection that was reset before it reached it.
+    assert_eq!(server.requests(), 5);
+}
