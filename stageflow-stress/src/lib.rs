@@ -30,6 +30,9 @@
 //! | the 308 entries with their measurable targets | [`roadmap`] |
 //! | pipelines as data, and the audit of what an engine made of them | [`engine`] |
 //! | load at a planned rate, and how a system degrades | [`load`], from [`TestContext::load`] |
+//! | whether a history is linearizable, an effect happened once, a retry kept its schedule, … | [`oracle`], from [`TestContext::verdict`] |
+//! | how good decisions are, and whether a target is shown to be met | [`quality`], from [`TestContext::meets_target`] |
+//! | memory, threads, files, tasks over time, and whether they grow | [`resources`], from [`TestContext::watch_resources`] |
 //! | bounds on rates, gates, trends, comparisons | [`stats`] |
 //! | targets in another process, such as Stageflow for Python | `worker`, with the feature of that name |
 //! | pages for a browser, of one run and over all | [`report`]`::html`, with the feature `html` |
@@ -47,7 +50,7 @@
 //!
 //! None is on by default.
 //!
-//! * `cli`: the command line `stageflow-test` and the exports.
+//! * `cli`: the command line `stageflow-test` and the exports. Brings `html`.
 //! * `html`: `report.html` in every run folder and `runs/index.html` over all. No dependencies of its own.
 //! * `worker`: targets in a child process. No dependencies of its own.
 //! * `tower`: faults for `tower` services, as a layer.
@@ -78,13 +81,16 @@ pub mod limits;
 pub mod load;
 mod log;
 mod markdown;
+pub mod oracle;
 mod outcome;
 mod own_main;
 pub mod prelude;
 pub mod probe;
+pub mod quality;
 mod redact;
 mod registry;
 pub mod report;
+pub mod resources;
 pub mod roadmap;
 pub mod run;
 mod runtime;

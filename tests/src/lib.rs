@@ -204,6 +204,121 @@ pub fn target_directory() -> PathBuf {
     base.join("downstream")
 }
 
+/// The directory with the program `stageflow-test`, installed once from this repository by the very command that a red
+/// test prints, without optimisation.
+pub fn command_line() -> &'static Path {
+    static INSTALLED: std::sync::OnceLock<PathBuf> = std::sync::OnceLock::new();
+    INSTALLED.get_or_init(|| {
+        let root = target_directory().join("installed");
+        install(&install_command(), &root);
+        root.join("bin")
+    })
+}
+
+/// The command that installs the command line from this repository.
+pub fn install_command() -> String {
+    format!(
+        "cargo install --locked --features cli --path {}",
+        repository().join("stageflow-stress").display()
+    )
+}
+
+/// Does what a command that installs says, below `root`.
+#[track_caller]
+pub fn install(command: &str, root: &Path) {
+    let _one_at_a_time = BUILD.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut shell = Command::new("sh");
+    clean(&mut shell);
+    let output = shell
+        .args(["-c", command])
+        .env("CARGO_INSTALL_ROOT", root)
+        .env("CARGO_TARGET_DIR", target_directory())
+        .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0")
+        .stdin(Stdio::null())
+        .output()
+        .expect("a shell");
+    assert!(output.status.success(), "{command}:\n{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// Runs a line of a shell in a directory, with the command line on the path.
+pub fn shell(directory: &Path, line: &str, variables: &[(&str, &str)]) -> Spoken {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let dirs = std::iter::once(command_line().to_owned()).chain(std::env::split_paths(&path));
+    let mut command = Command::new("sh");
+    clean(&mut command);
+    let output = command
+        .args(["-c", line])
+        .current_dir(directory)
+        .env("PATH", std::env::join_paths(dirs).expect("paths"))
+        .env_remove("GITHUB_STEP_SUMMARY")
+        .env_remove("NO_COLOR")
+        .env_remove("COLUMNS")
+        .envs(variables.iter().copied())
+        .stdin(Stdio::null())
+        .output()
+        .expect("a shell");
+    Spoken {
+        line: line.to_owned(),
+        code: output.status.code(),
+        out: String::from_utf8_lossy(&output.stdout).into_owned(),
+        err: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+/// What a line of a shell said.
+#[derive(Debug)]
+pub struct Spoken {
+    line: String,
+    /// Its exit code, if it was not killed.
+    pub code: Option<i32>,
+    /// Standard output.
+    pub out: String,
+    /// Standard error.
+    pub err: String,
+}
+
+impl Spoken {
+    /// Asserts the exit code.
+    #[track_caller]
+    pub fn exits(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "`{}`:\n{}\n{}", self.line, self.out, self.err);
+        self
+    }
+
+    /// Asserts a text on standard output.
+    #[track_caller]
+    pub fn says(self, text: &str) -> Self {
+        assert!(
+            self.out.contains(text),
+            "`{}`: expected `{text}` in:\n{}\n{}",
+            self.line,
+            self.out,
+            self.err
+        );
+        self
+    }
+
+    /// Asserts a text on standard error.
+    #[track_caller]
+    pub fn complains(self, text: &str) -> Self {
+        assert!(
+            self.err.contains(text),
+            "`{}`: expected `{text}` in:\n{}\n{}",
+            self.line,
+            self.err,
+            self.out
+        );
+        self
+    }
+
+    /// Standard output as JSON.
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.out)
+            .unwrap_or_else(|error| panic!("`{}`: {error}:\n{}\n{}", self.line, self.out, self.err))
+    }
+}
+
 /// Whether a tool that not every machine has can be used: `cargo nextest`, `python3`.
 ///
 /// Where it is missing, the test says so and ends; where `STAGEFLOW_TESTS_REQUIRE` names it, as in continuous

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use quickstart::{StageError, deliver, parse, price, redact};
 use stageflow_stress::prelude::*;
+use stageflow_stress::quality::Confusion;
 
 fn order(lines: u64) -> String {
     (1..=lines).map(|n| format!("article-{n}*{n}")).collect::<Vec<_>>().join("\n")
@@ -24,8 +25,7 @@ fn fan_out_keeps_every_output(cx: &TestContext) -> Outcome {
     );
     cx.golden("totals", &serde_json_of(&[("lines", width), ("total", receipt.total)]));
 
-    let target = cx.entry().target.ok_or_else(|| Failure::new("DAG-005 has a target"))?;
-    cx.check("500+ parallel stages", target.is_met_by(Measurement::count(receipt.amounts.len() as f64))?);
+    cx.meets_target(Measurement::count(receipt.amounts.len() as f64));
     Ok(())
 }
 
@@ -133,11 +133,13 @@ fn addresses_are_redacted(cx: &TestContext) -> Outcome {
         (0..400).map(|n| format!("order {n} for user.{n}+news@example-{n}.org, thanks")).collect();
     cx.fact(Fact::DataSet, "400 generated sentences with one address each");
     cx.save("mocks/data/adversarial/addresses_generated_400.txt", cases.join("\n"))?;
-    let redacted = cases.iter().filter(|text| !redact(text).contains('@')).count();
-    let recall = redacted as f64 * 100.0 / cases.len() as f64;
-    cx.metric("recall", recall, "%");
-    let target = cx.entry().target.ok_or_else(|| Failure::new("GUARD-003 has a target"))?;
-    cx.check("recall reaches the target", target.is_met_by(Measurement::percent(recall))?);
+    let mut redaction = Confusion::default();
+    for text in &cases {
+        redaction.record(true, !redact(text).contains('@'));
+    }
+    cx.quality("redaction", &redaction);
+    // 400 of 400 show more than 99 %; 100 of 100 would not, and be red.
+    cx.meets_target(redaction.recall()?);
     cx.check_eq("text without an address stays as it is", redact("meet @ noon"), "meet @ noon".to_owned());
     Ok(())
 }

@@ -72,7 +72,6 @@ pub enum Command {
         #[command(subcommand)]
         command: RoadmapCommand,
     },
-    #[cfg(any())]
     /// Strengths, bugs, developer experience and improvements
     Ledger {
         #[command(subcommand)]
@@ -138,6 +137,20 @@ pub struct Filter {
     pub latest: bool,
 }
 
+impl Filter {
+    /// Whether it names runs at most.
+    pub fn is_run_only(&self) -> bool {
+        let texts = [&self.entry, &self.component, &self.tag, &self.text];
+        texts.iter().all(|list| list.is_empty())
+            && self.status.is_empty()
+            && self.severity.is_empty()
+            && self.kind.is_empty()
+            && self.min_severity.is_none()
+            && !self.open
+            && !self.latest
+    }
+}
+
 #[derive(Debug, Subcommand)]
 pub enum FindingsCommand {
     /// List findings, worst first
@@ -182,15 +195,14 @@ pub enum FindingsCommand {
         #[command(flatten)]
         how: How,
     },
-    #[cfg(any())]
     /// Write aggregated_findings.json over all runs
     Aggregate {
         /// The file; without it the document goes to standard output
         #[arg(long, short, value_name = "FILE")]
         output: Option<PathBuf>,
-        /// The words of the original schema, or the exact ones
-        #[arg(long, value_enum, default_value_t)]
-        profile: Profile,
+        /// Every sighting on its own; otherwise a finding that several runs saw is listed once, as the last run wrote it
+        #[arg(long)]
+        every_sighting: bool,
     },
     /// Hand findings to another tool
     Export(Export),
@@ -203,7 +215,6 @@ pub enum FindingsCommand {
         #[arg(long)]
         entry: Option<String>,
     },
-    #[cfg(any())]
     /// Check findings: ids, references, words, dates, totals
     Lint {
         /// Files or run folders [default: every run]
@@ -236,7 +247,7 @@ pub struct Change {
     #[command(flatten)]
     pub which: Which,
     /// Why
-    #[arg(long, alias = "details", value_name = "TEXT")]
+    #[arg(long, visible_alias = "details", value_name = "TEXT")]
     pub why: Option<String>,
     /// Who says so [default: git's user.name]
     #[arg(long, value_name = "NAME")]
@@ -289,8 +300,8 @@ pub struct Export {
     /// The format
     #[arg(long, value_enum)]
     pub format: Format,
-    /// The words of the original schema, or the exact ones
-    #[arg(long, value_enum, default_value_t)]
+    /// The words of the original schema with the exact ones under x_stageflow, or the exact words
+    #[arg(long, value_parser = profile(), default_value = "upstream")]
     pub profile: Profile,
     /// The file; without it the export goes to standard output
     #[arg(long, short, value_name = "FILE")]
@@ -320,6 +331,9 @@ pub enum RunsCommand {
     Open {
         /// Its folder, or `ENTRY/RUN`, or the entry for its latest run [default: the latest of all]
         run: Option<String>,
+        /// The page over all runs
+        #[arg(long, conflicts_with = "run")]
+        index: bool,
         /// Print the path instead
         #[arg(long)]
         print: bool,
@@ -334,9 +348,10 @@ pub enum RunsCommand {
     /// Compute the files of runs whose process was killed
     Recover {
         /// The runs; without any, every run without findings.json or with a test that never ended
-        runs: Vec<String>,
+        #[arg(value_name = "RUN")]
+        names: Vec<String>,
         /// Every run
-        #[arg(long, conflicts_with = "runs")]
+        #[arg(long, conflicts_with = "names")]
         all: bool,
     },
     #[cfg(any())]
@@ -359,11 +374,11 @@ pub enum RunsCommand {
         #[arg(long)]
         dry_run: bool,
     },
-    #[cfg(any())]
     /// Check run folders: files, schemas, counts
     Validate {
         /// The runs [default: every run]
-        runs: Vec<String>,
+        #[arg(value_name = "RUN")]
+        names: Vec<String>,
         /// Doubts too are errors
         #[arg(long)]
         strict: bool,
@@ -425,7 +440,7 @@ pub enum LedgerCommand {
         /// Who found it
         #[arg(long, value_name = "MODEL")]
         agent: Option<String>,
-        /// Directory of the ledgers [default: the runs directory]
+        /// Directory of the ledgers [default: the root of the workspace]
         #[arg(long, value_name = "DIR")]
         dir: Option<PathBuf>,
     },
@@ -436,7 +451,7 @@ pub enum LedgerCommand {
         /// Which ledger it is, where its name does not tell
         #[arg(long = "file", value_parser = ledger_name())]
         ledger: Option<Ledger>,
-        /// Directory of the ledgers [default: the runs directory]
+        /// Directory of the ledgers [default: the root of the workspace]
         #[arg(long, value_name = "DIR")]
         dir: Option<PathBuf>,
     },
@@ -533,6 +548,14 @@ fn word<T: Word>() -> impl TypedValueParser<Value = T> {
     });
     PossibleValuesParser::new(values).try_map(|text: String| {
         text.replace('-', "_").parse::<T>().map_err(|_| format!("`{text}` is none of the words"))
+    })
+}
+
+/// The words in which findings are written.
+fn profile() -> impl TypedValueParser<Value = Profile> {
+    PossibleValuesParser::new(["upstream", "extended"]).map(|text: String| match text.as_str() {
+        "extended" => Profile::Extended,
+        _ => Profile::Upstream,
     })
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::finding::{DocumentError, KnownError, KnownFileError, StoreError};
+use crate::finding::{ByHandError, DocumentError, KnownError, KnownFileError, LedgerError, StoreError};
 use crate::run::FoldError;
 
 /// The answer is no: a check found something, or what was asked for with `--exit-code` exists.
@@ -40,9 +40,6 @@ pub enum CliError {
         /// What it can mean, each with the way to say so.
         meanings: Vec<String>,
     },
-    /// It goes against a rule.
-    #[error("{0}")]
-    Refused(String),
     /// A file that is there already.
     #[error("{} is there already; remove it, or write to another place", .0.display())]
     Exists(PathBuf),
@@ -58,9 +55,15 @@ pub enum CliError {
     /// The file of known findings was not changed.
     #[error(transparent)]
     Change(#[from] KnownFileError),
+    /// The document of a finding that was written by hand was not changed.
+    #[error(transparent)]
+    ByHand(#[from] ByHandError),
     /// A run folder.
     #[error(transparent)]
     Fold(#[from] FoldError),
+    /// A ledger.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
     /// A findings document.
     #[error("{}: {source}", path.display())]
     Document {
@@ -100,12 +103,16 @@ impl CliError {
     pub fn code(&self) -> u8 {
         match self {
             CliError::Usage(_) | CliError::Settings(_) => USAGE,
+            CliError::Ledger(LedgerError::NoTitle | LedgerError::NoAgent) => USAGE,
             CliError::NotFound { .. } | CliError::Store(StoreError::NoFolder(_)) => NOT_FOUND,
-            CliError::Ambiguous { .. } | CliError::Refused(_) | CliError::Exists(_) => REFUSED,
-            CliError::Change(KnownFileError::Lifecycle(_) | KnownFileError::Changed(_)) => REFUSED,
+            CliError::Ambiguous { .. } | CliError::Exists(_) => REFUSED,
+            CliError::Change(KnownFileError::Lifecycle(_) | KnownFileError::Changed(_))
+            | CliError::ByHand(ByHandError::Lifecycle(_) | ByHandError::Id { .. }) => REFUSED,
             CliError::Store(_)
             | CliError::Known(_)
             | CliError::Change(_)
+            | CliError::ByHand(_)
+            | CliError::Ledger(_)
             | CliError::Fold(_)
             | CliError::Document { .. }
             | CliError::Export(_)

@@ -134,6 +134,8 @@ impl Findings {
             total_runs: self.store.runs().len(),
             entry,
             problems,
+            runs_dir: place.runs.clone(),
+            one_run: filter.run.len() == 1,
             at: journal::now(),
             root: place.root.clone(),
             git_root: place.git_root().to_owned(),

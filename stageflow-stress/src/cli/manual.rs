@@ -14,9 +14,28 @@ const NAME: &str = "stageflow-test";
 /// The completions of a shell.
 pub fn completions(shell: clap_complete::Shell) -> Answer {
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), NAME, &mut script);
+    if shell == clap_complete::Shell::Bash {
+        script = bash();
+    } else {
+        clap_complete::generate(shell, &mut Cli::command(), NAME, &mut script);
+    }
     let text = String::from_utf8_lossy(&script).into_owned();
     Answer::new(json!({ "shell": shell.to_string(), "script": text })).verbatim(script)
+}
+
+/// The generator for bash loses its way in a name with a hyphen: it is given one without, which then is replaced where the
+/// program is named.
+fn bash() -> Vec<u8> {
+    let name = "stageflowtest";
+    let mut script = Vec::new();
+    let mut command = Cli::command().name(name).bin_name(name);
+    clap_complete::generate(clap_complete::Shell::Bash, &mut command, name, &mut script);
+    let script = String::from_utf8_lossy(&script);
+    let lines = script.lines().map(|line| match line.strip_suffix(name) {
+        Some(start) if line.trim_start().starts_with("complete ") => format!("{start}{NAME}\n"),
+        _ => format!("{line}\n"),
+    });
+    lines.collect::<String>().into_bytes()
 }
 
 /// The manual page, or one page for each command in a directory.

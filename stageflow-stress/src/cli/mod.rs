@@ -9,6 +9,7 @@ mod error;
 mod findings;
 mod init;
 mod items;
+mod ledger;
 mod manual;
 mod pick;
 mod place;
@@ -64,6 +65,7 @@ fn dispatch(cli: &Cli) -> Result<Answer, CliError> {
         Command::Findings { command } => findings::run(command, &place()?),
         Command::Runs { command } => runs::run(command, &place()?),
         Command::Roadmap { command } => roadmap::run(command, &place),
+        Command::Ledger { command } => ledger::run(command, &place()?),
         Command::Init { command, run } => init::run(command.as_ref(), run, &place),
         // The place for `logs analyze` and `logs diff`: a variant here, a module beside these.
         Command::Completions { shell } => Ok(manual::completions(*shell)),

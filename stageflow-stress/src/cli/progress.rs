@@ -21,3 +21,15 @@ pub fn bar(place: &Place, what: &'static str, steps: usize) -> ProgressBar {
     bar.enable_steady_tick(Duration::from_millis(200));
     bar
 }
+
+/// Something that turns while work of unknown length goes on.
+pub fn spinner(place: &Place, what: &'static str) -> ProgressBar {
+    let spinner = ProgressBar::new_spinner();
+    if place.quiet || !std::io::stderr().is_terminal() {
+        spinner.set_draw_target(ProgressDrawTarget::hidden());
+        return spinner;
+    }
+    spinner.set_message(what);
+    spinner.enable_steady_tick(Duration::from_millis(200));
+    spinner
+}

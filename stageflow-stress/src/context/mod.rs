@@ -7,6 +7,7 @@ mod background;
 mod checks;
 #[cfg(feature = "worker")]
 mod child;
+mod earlier;
 mod faults;
 mod inner;
 mod instruments;

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::classify::Severity;
-use crate::finding::{FindingStatus, FindingType, FoundFinding, Word};
+use crate::finding::{FindingStatus, FindingType, FoundFinding, Profile, Word};
 
 /// A finding with everything that any format shows of it.
 #[derive(Debug, Clone)]
@@ -193,16 +193,6 @@ fn overlay(document: &mut Map<String, Value>, field: &str, value: Option<Value>)
         Some(value) => drop(document.insert(field.to_owned(), value)),
         None => drop(document.remove(field)),
     }
-}
-
-/// Which words a finding is written in.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum Profile {
-    /// The words of the original schema; the exact ones are under x_stageflow
-    #[default]
-    Upstream,
-    /// The exact words
-    Extended,
 }
 
 /// `src/a.rs:12` or `src/a.rs:12:5`.

@@ -19,7 +19,8 @@ use std::path::{Path, PathBuf};
 
 use crate::run::state::RunState;
 
-pub use item::{Item, Profile};
+pub use crate::finding::Profile;
+pub use item::Item;
 
 /// The formats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -40,7 +41,7 @@ pub enum Format {
     Ctrf,
     /// GitHub Actions: annotations on standard output, and the step summary
     Github,
-    /// One HTML page
+    /// One page for a browser: of the run that `--run` names, else over all runs
     Html,
 }
 
@@ -53,9 +54,9 @@ pub enum ExportError {
     /// JUnit.
     #[error("the report cannot be written: {0}")]
     Junit(#[from] quick_junit::SerializeError),
-    /// Not in this build.
-    #[error("{0}")]
-    Unavailable(&'static str),
+    /// The page for a browser.
+    #[error(transparent)]
+    Html(#[from] crate::report::html::HtmlError),
 }
 
 /// What is exported.
@@ -75,6 +76,10 @@ pub struct Exported {
     pub problems: Vec<String>,
     /// When the export was made, RFC 3339.
     pub at: String,
+    /// Directory of the runs.
+    pub runs_dir: PathBuf,
+    /// Whether one run was asked for.
+    pub one_run: bool,
     /// Root of the workspace, to which the places of findings are relative.
     pub root: PathBuf,
     /// Root of the git repository.
@@ -117,7 +122,7 @@ impl Exported {
 /// The bytes of an export.
 ///
 /// # Errors
-/// A format that this build does not have, or a writer that failed.
+/// What a writer or a page says.
 pub fn export(exported: &Exported, format: Format, options: Options) -> Result<Vec<u8>, ExportError> {
     Ok(match format {
         Format::Csv => csv::csv(exported, options)?,
@@ -128,11 +133,11 @@ pub fn export(exported: &Exported, format: Format, options: Options) -> Result<V
         Format::Junit => junit::junit(exported)?,
         Format::Ctrf => ctrf::ctrf(exported),
         Format::Github => github::summary(exported).into_bytes(),
-        Format::Html => {
-            return Err(ExportError::Unavailable(
-                "HTML is written by the feature `html`, which this build lacks",
-            ));
-        }
+        // A page is made of run folders and not of findings: a run has more than these.
+        Format::Html => match &exported.runs[..] {
+            [run] if exported.one_run => crate::report::html::render_run(&run.dir)?.into_bytes(),
+            _ => crate::report::html::render_index(&exported.runs_dir)?.into_bytes(),
+        },
     })
 }
 

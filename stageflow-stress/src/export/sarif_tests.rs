@@ -38,6 +38,8 @@ fn a_document_that_is_too_large_loses_its_last_results_and_says_so() {
         without_tests: Vec::new(),
         total_runs: 1,
         entry: Some("DAG-005".to_owned()),
+        runs_dir: "/nowhere/runs".into(),
+        one_run: false,
         problems: Vec::new(),
         at: "2026-01-14T10:00:00Z".to_owned(),
         root: "/nowhere".into(),

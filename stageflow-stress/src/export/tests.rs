@@ -107,6 +107,8 @@ fn exported() -> (tempfile::TempDir, Exported) {
         without_tests: vec!["FIN-001/run-2026-01-14-001".to_owned()],
         total_runs: 2,
         entry: None,
+        runs_dir: "/nowhere/runs".into(),
+        one_run: false,
         problems: vec!["runs/X/run-1/findings.json: not valid JSON".to_owned()],
         at: "2026-01-14T10:00:00.000000Z".to_owned(),
         git_root: dir.path().to_owned(),

@@ -1,6 +1,8 @@
 //! Findings: what was found, under one identity for as long as it lives.
 
 pub(crate) mod alike;
+#[cfg(feature = "cli")]
+mod by_hand;
 mod check;
 pub(crate) mod document;
 mod fingerprint;
@@ -19,6 +21,8 @@ mod suggest;
 pub(crate) mod time;
 
 pub use crate::journal::record::{KnownAs, Ledger};
+#[cfg(feature = "cli")]
+pub use by_hand::{ByHandError, change_by_hand};
 pub use check::FindingError;
 pub use document::{Document, DocumentError, DocumentFinding, DocumentMetadata, Profile, Word};
 pub use fingerprint::{fingerprint, is_fingerprint};

@@ -220,8 +220,8 @@ pub struct Throughput {
 pub struct Measured {
     /// Which instrument.
     pub instrument: Instrument,
-    /// The entry, without test and slug.
-    pub entry: serde_json::Map<String, Value>,
+    /// The entry, an object without test and slug.
+    pub entry: Value,
 }
 
 /// A hypothesis with its result.

@@ -81,7 +81,7 @@ impl Closed {
         while let Some(op) = self.next(worker, turn) {
             turn += 1;
             let seed = op.seed;
-            let entry = self.shared.open(&op, worker, None, self.shared.now());
+            let entry = self.shared.open_in_loop(&op, worker);
             match catch_unwind(AssertUnwindSafe(|| operation(op))) {
                 Ok(answer) => entry.end(end_of(answer)),
                 Err(_) => entry.end(End::Panicked),
@@ -105,7 +105,7 @@ impl Closed {
         while let Some(op) = self.next(worker, turn) {
             turn += 1;
             let seed = op.seed;
-            let entry = self.shared.open(&op, worker, None, self.shared.now());
+            let entry = self.shared.open_in_loop(&op, worker);
             let mut waited = false;
             let answer = {
                 let mut future = pin!(async { operation(op).await });

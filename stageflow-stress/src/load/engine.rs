@@ -24,7 +24,7 @@ const BUDGET_FROM: u64 = 100;
 pub(super) struct Shared {
     /// The beginning of the plan.
     pub(super) start: Instant,
-    pub(super) names: Arc<Names>,
+    pub(super) names: &'static Names,
     pub(super) seed: u64,
     pub(super) shards: Shards,
     /// Of each operation in flight, the nanosecond from which it is timed, plus one, and its kind in the low byte. 0 is
@@ -41,7 +41,7 @@ pub(super) struct Shared {
 impl Shared {
     pub(super) fn new(
         start: Instant,
-        names: Arc<Names>,
+        names: &'static Names,
         seed: u64,
         slots: usize,
         plan: Duration,
@@ -83,7 +83,7 @@ impl Shared {
             kind: self.names.kind_of(seed),
             planned,
             start: self.start,
-            names: self.names.clone(),
+            names: self.names,
         }
     }
 
@@ -93,6 +93,13 @@ impl Shared {
         self.in_flight.fetch_add(1, Ordering::Relaxed);
         let times = Ended { stage: op.stage, kind: op.kind, planned, started: since, ended: since };
         Entry { shared: self.clone(), slot, times, done: false }
+    }
+
+    /// Opens the book on an operation of a closed loop, whose worker has a slot of its own.
+    pub(super) fn open_in_loop(&self, op: &Op, worker: usize) -> LoopEntry<'_> {
+        let begin = self.now();
+        self.slots[worker].store((begin + 1) << 8 | op.kind as u64, Ordering::Relaxed);
+        LoopEntry { shared: self, worker, kind: op.kind, begin, done: false }
     }
 
     /// A free slot, looked for from `after` on. Only the thread that opens entries may ask.
@@ -119,7 +126,9 @@ impl Shared {
     /// Waits until nothing is in flight, for at most `limit`, and closes the book.
     pub(super) fn drain(&self, limit: Duration) -> (Tally, Vec<Pending>) {
         let until = Instant::now() + limit;
-        while self.in_flight.load(Ordering::Acquire) > 0 && Instant::now() < until {
+        // The slots themselves: closed loops do not keep the number.
+        let busy = || self.slots.iter().any(|slot| slot.load(Ordering::Acquire) != 0);
+        while busy() && Instant::now() < until {
             thread::sleep(Duration::from_millis(1));
         }
         self.closed.store(true, Ordering::SeqCst);
@@ -182,6 +191,45 @@ impl Drop for Entry {
     fn drop(&mut self) {
         if !self.done {
             self.close(if thread::panicking() { End::Panicked } else { End::Cancelled });
+        }
+    }
+}
+
+/// The entry of an operation of a closed loop. It costs as little as it can: no shared counter is touched.
+#[derive(Debug)]
+pub(super) struct LoopEntry<'a> {
+    shared: &'a Shared,
+    worker: usize,
+    kind: usize,
+    begin: u64,
+    done: bool,
+}
+
+impl LoopEntry<'_> {
+    /// It has ended.
+    pub(super) fn end(mut self, end: End) {
+        self.close(end);
+    }
+
+    fn close(&mut self, end: End) {
+        let ended = self.shared.now();
+        self.done = true;
+        if end != End::Succeeded {
+            self.shared.unsuccessful.fetch_add(1, Ordering::Relaxed);
+        }
+        let times = Ended { stage: 0, kind: self.kind, planned: None, started: self.begin, ended };
+        let mut tally = self.shared.shards.at(self.worker);
+        if !self.shared.closed.load(Ordering::SeqCst) {
+            tally.record(&times, end);
+            self.shared.slots[self.worker].store(0, Ordering::Release);
+        }
+    }
+}
+
+impl Drop for LoopEntry<'_> {
+    fn drop(&mut self) {
+        if !self.done {
+            self.close(End::Cancelled);
         }
     }
 }

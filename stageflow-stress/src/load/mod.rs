@@ -24,6 +24,7 @@
 //!
 //! The guide to it is `docs/load.md`.
 
+mod baseline;
 mod closed;
 mod curve;
 mod engine;
@@ -41,6 +42,8 @@ mod tally;
 #[cfg(test)]
 mod tests;
 
+pub use baseline::Change;
+pub(crate) use baseline::{compare, is_comparable};
 pub use curve::{Curve, CurveStep, Scaling, ScalingPoint, StepState};
 pub use error::LoadError;
 pub use latency::{Latency, Percentile};
@@ -52,9 +55,16 @@ pub use setup::Load;
 
 use std::time::Duration;
 
+/// A number from 0 to below 1 for a number: what tests draw from.
+#[cfg(test)]
+pub(crate) fn unit_of(number: u64) -> f64 {
+    seed::unit(seed::derive(number, 0))
+}
+
 /// As whole nanoseconds; what does not fit is the greatest number.
 fn nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+    // Without 128-bit arithmetic: this is on the path of every operation.
+    duration.as_secs().saturating_mul(1_000_000_000).saturating_add(u64::from(duration.subsec_nanos()))
 }
 
 /// From seconds; what does not fit is the longest time.

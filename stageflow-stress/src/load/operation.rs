@@ -1,7 +1,7 @@
 //! One operation, as the tested code sees it.
 
 use std::fmt::Display;
-use std::sync::Arc;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::seed;
@@ -16,11 +16,11 @@ pub struct Op {
     pub(super) kind: usize,
     pub(super) planned: Option<Duration>,
     pub(super) start: Instant,
-    pub(super) names: Arc<Names>,
+    pub(super) names: &'static Names,
 }
 
 /// Names of stages and kinds.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(super) struct Names {
     pub(super) stages: Vec<String>,
     /// With the share of each, cumulated, up to 1.
@@ -28,6 +28,21 @@ pub(super) struct Names {
 }
 
 impl Names {
+    /// These names for as long as the process lives, so that operations can carry them without counting references. Loads
+    /// that look alike share them.
+    pub(super) fn kept(self) -> &'static Names {
+        static KEPT: Mutex<Vec<&'static Names>> = Mutex::new(Vec::new());
+        let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
+        match kept.iter().find(|known| ***known == self) {
+            Some(known) => known,
+            None => {
+                let names: &'static Names = Box::leak(Box::new(self));
+                kept.push(names);
+                names
+            }
+        }
+    }
+
     /// The kind of an operation follows from its seed.
     pub(super) fn kind_of(&self, seed: u64) -> usize {
         if self.kinds.len() < 2 {

@@ -11,10 +11,19 @@ const AWAKE: Duration = Duration::from_micros(60);
 /// The longest sleep, after which a request to stop is noticed.
 const NAP: Duration = Duration::from_millis(10);
 
-/// Prepares the current thread for waiting: the system must not stretch its sleeps to save power.
+/// The niceness that the generator asks for.
+#[cfg(target_os = "linux")]
+const NICE: i32 = -15;
+
+/// Prepares the current thread for waiting: the system must not stretch its sleeps to save power, and should let it run when
+/// it wakes up. It may refuse either; what the generator then lags is measured.
 pub(super) fn prepare_thread() {
     #[cfg(target_os = "linux")]
-    let _ = rustix::thread::set_current_timer_slack(std::num::NonZeroU64::new(1));
+    {
+        let _ = rustix::thread::set_current_timer_slack(std::num::NonZeroU64::new(1));
+        // The thread alone: on Linux, niceness belongs to threads.
+        let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICE);
+    }
 }
 
 /// Waits for the moment, and returns the time at which it ended; none if it was asked to stop.

@@ -259,7 +259,7 @@ impl Load {
         Ok(model)
     }
 
-    fn names(&self, model: &Model) -> Arc<Names> {
+    fn names(&self, model: &Model) -> &'static Names {
         let total: f64 = self.kinds.iter().map(|(_, weight)| weight).sum();
         let mut up_to = 0.0;
         let kinds = self
@@ -274,15 +274,16 @@ impl Load {
             Model::Open { profile } => profile.stages().iter().map(|stage| stage.name.clone()).collect(),
             Model::Closed { workers, .. } => vec![format!("{workers} workers")],
         };
-        Arc::new(Names { stages, kinds })
+        Names { stages, kinds }.kept()
     }
 
     fn shared(&self, model: &Model, slots: usize) -> Arc<Shared> {
-        let plan = match model {
-            Model::Open { profile } => profile.duration(),
-            Model::Closed { duration, .. } => duration.unwrap_or(Duration::from_secs(10)),
+        let (plan, ahead) = match model {
+            Model::Open { profile } => (profile.duration(), HEAD_START),
+            // Workers begin at once: what they do before the beginning would take no time.
+            Model::Closed { duration, .. } => (duration.unwrap_or(Duration::from_secs(10)), Duration::ZERO),
         };
-        Shared::new(Instant::now() + HEAD_START, self.names(model), self.seed, slots, plan)
+        Shared::new(Instant::now() + ahead, self.names(model), self.seed, slots, plan)
     }
 
     fn closed_loop(&self, model: &Model, workers: usize) -> Arc<Closed> {
@@ -310,7 +311,7 @@ impl Load {
     }
 
     fn finish(&self, model: Model, shared: &Shared, raw: Raw) -> LoadReport {
-        let report = LoadReport::new(self, model, &shared.names, raw);
+        let report = LoadReport::new(self, model, shared.names, raw);
         if let Some(done) = &self.host.done {
             done(&report);
         }

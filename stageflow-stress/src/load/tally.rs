@@ -143,6 +143,9 @@ pub(super) struct Tally {
     pub(super) errors: BTreeMap<String, u64>,
     pub(super) other_errors: u64,
     pub(super) last_end: u64,
+    /// The part of the time of the last operation, and when it began.
+    bucket_last: usize,
+    bucket_begin: u64,
 }
 
 impl Tally {
@@ -154,12 +157,15 @@ impl Tally {
             errors: BTreeMap::new(),
             other_errors: 0,
             last_end: 0,
+            bucket_last: 0,
+            bucket_begin: 0,
         }
     }
 
     pub(super) fn record(&mut self, operation: &Ended, end: End) {
         let service = operation.ended.saturating_sub(operation.started);
         let response = operation.planned.map(|planned| operation.ended.saturating_sub(planned));
+        let bucket = self.bucket(operation.ended);
         let cell = &mut self.cells[operation.stage * self.layout.kinds + operation.kind];
         let succeeded = end == End::Succeeded;
         if succeeded {
@@ -171,9 +177,7 @@ impl Tally {
         } else {
             cell.otherwise.record(response.unwrap_or(service));
         }
-        let bucket = usize::try_from(operation.ended / self.layout.bucket_width.max(1)).unwrap_or(usize::MAX);
-        let last = self.buckets.len() - 1;
-        self.buckets[bucket.min(last)].record(succeeded, response.unwrap_or(service));
+        self.buckets[bucket].record(succeeded, response.unwrap_or(service));
         self.last_end = self.last_end.max(operation.ended);
         match end {
             End::Succeeded => {}
@@ -184,6 +188,17 @@ impl Tally {
             End::Panicked => cell.panicked += 1,
             End::Cancelled => cell.cancelled += 1,
         }
+    }
+
+    /// The part of the time that holds a moment. Mostly that of the operation before: a division costs more than to look.
+    fn bucket(&mut self, at: u64) -> usize {
+        if at.wrapping_sub(self.bucket_begin) >= self.layout.bucket_width {
+            let width = self.layout.bucket_width.max(1);
+            let last = self.buckets.len() - 1;
+            self.bucket_last = usize::try_from(at / width).unwrap_or(usize::MAX).min(last);
+            self.bucket_begin = at / width * width;
+        }
+        self.bucket_last
     }
 
     fn error(&mut self, text: String, times: u64) {
@@ -244,6 +259,11 @@ impl Shards {
             })
         });
         self.0[number % self.0.len()].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The shard of a worker.
+    pub(super) fn at(&self, worker: usize) -> MutexGuard<'_, Tally> {
+        self.0[worker % self.0.len()].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// All of them together, as they are now.

@@ -168,7 +168,7 @@ fn cancelled_operations_are_counted() {
 #[test]
 fn a_runtime_that_ends_cancels_what_it_runs() {
     let shared = {
-        let names = Arc::new(operation::Names { stages: vec!["only".to_owned()], kinds: Vec::new() });
+        let names = operation::Names { stages: vec!["only".to_owned()], kinds: Vec::new() }.kept();
         let shared = engine::Shared::new(Instant::now(), names, 1, 4, MS);
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let op = shared.op(0, 0, Some(MS));
@@ -206,6 +206,12 @@ fn a_closed_loop_runs_what_it_is_told_and_has_no_response_time() {
     let writes = report.kinds.iter().find(|kind| kind.name == "write").unwrap();
     assert!((200..300).contains(&writes.counts.offered), "{:?}", writes.counts);
     assert_eq!(report.kinds.iter().map(|kind| kind.counts.offered).sum::<u64>(), 1_000);
+}
+
+#[test]
+fn the_first_operation_of_a_closed_loop_takes_its_time() {
+    let report = load("first").closed(1).count(1).run_sync(|_| std::thread::sleep(MS)).unwrap();
+    assert!(report.service().min().unwrap() >= MS, "{:?}", report.service());
 }
 
 #[test]

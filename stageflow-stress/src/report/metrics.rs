@@ -182,9 +182,11 @@ pub fn instruments(state: &RunState) -> Vec<(String, Value)> {
 
 fn with_test(name: &str, slug: &str, measured: &Measured) -> Value {
     let mut entry = measured.entry.clone();
-    entry.insert("test".to_owned(), name.into());
-    entry.insert("slug".to_owned(), slug.into());
-    Value::Object(entry)
+    if let Value::Object(fields) = &mut entry {
+        fields.insert("test".to_owned(), name.into());
+        fields.insert("slug".to_owned(), slug.into());
+    }
+    entry
 }
 
 /// `values.json`: named numbers, where there are any.

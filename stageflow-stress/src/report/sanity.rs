@@ -2,9 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
-
-use crate::journal::record::{GoldenOutcome, Instrument, Measured, TestStatus};
+use crate::journal::record::{GoldenOutcome, Instrument, TestStatus};
 use crate::markdown::count;
 use crate::run::state::{RunState, TestState};
 
@@ -113,8 +111,25 @@ fn of_test(test: &TestState, whole: bool) -> Vec<String> {
             ));
         }
     }
-    for measured in &test.measured {
-        found.extend(of_load(measured));
+    let loads = test.measured.iter().filter(|measured| measured.instrument == Instrument::Load);
+    for load in loads.map(|measured| &measured.entry) {
+        let of = |field: &str| load["counts"][field].as_u64().unwrap_or(0);
+        let ends = ["succeeded", "failed", "panicked", "cancelled", "dropped", "in_flight"].map(of);
+        if ends.iter().sum::<u64>() != of("offered") {
+            found.push(format!(
+                "{} of load {} were due, and {} came to some end",
+                count(of("offered"), "operation", "operations"),
+                load["name"],
+                ends.iter().sum::<u64>()
+            ));
+        }
+        for (kind, times) in [("response", &load["response"]), ("service", &load["service"])] {
+            let n = times["count"].as_u64().unwrap_or(0);
+            if n > 0 && times["max"].as_u64() == Some(0) {
+                let operations = count(n, "operation", "operations");
+                found.push(format!("the {kind} times of {operations} of load {} are all 0 ns", load["name"]));
+            }
+        }
     }
     for metric in test.metrics.iter().filter(|metric| !metric.value.is_finite()) {
         found.push(format!("the metric `{}` is {}", metric.name, metric.value));
@@ -124,40 +139,6 @@ fn of_test(test: &TestState, whole: bool) -> Vec<String> {
     }
     for time in test.dx_times.iter().filter(|time| !time.minutes.is_finite() || time.minutes < 0.0) {
         found.push(format!("{} took {} minutes", time.what, time.minutes));
-    }
-    found
-}
-
-/// Counts of a load that do not add up, and operations that took no time.
-fn of_load(measured: &Measured) -> Vec<String> {
-    let mut found = Vec::new();
-    let entry = &measured.entry;
-    let name = entry.get("name").and_then(Value::as_str).unwrap_or_default();
-    if measured.instrument != Instrument::Load {
-        return found;
-    }
-    if let Some(counts) = entry.get("counts") {
-        let of = |key: &str| counts[key].as_u64().unwrap_or_default();
-        let sum: u64 = ["succeeded", "failed", "panicked", "cancelled", "dropped", "in_flight"]
-            .map(of)
-            .into_iter()
-            .sum();
-        if of("offered") != sum {
-            found.push(format!(
-                "of the load `{name}` {} were offered, and {sum} are accounted for",
-                count(of("offered"), "operation", "operations")
-            ));
-        }
-    }
-    for times in ["response", "service"] {
-        let Some(times_of) = entry.get(times).filter(|times| times.is_object()) else { continue };
-        let n = times_of["count"].as_u64().unwrap_or_default();
-        if n > 0 && times_of["max"].as_u64() == Some(0) {
-            found.push(format!(
-                "all {} of the load `{name}` took 0 ns ({times} time)",
-                count(n, "operation", "operations")
-            ));
-        }
     }
     found
 }

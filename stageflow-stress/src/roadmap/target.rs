@@ -138,7 +138,15 @@ constructors! {
 }
 
 impl Measurement {
-    fn value_in(self, unit: Unit) -> Option<f64> {
+    /// A number in a unit.
+    #[must_use]
+    pub const fn of(value: f64, unit: Unit) -> Self {
+        Measurement { value, unit }
+    }
+
+    /// The number in another unit; none where the two cannot be compared.
+    #[must_use]
+    pub fn value_in(self, unit: Unit) -> Option<f64> {
         match (self.unit, unit) {
             (from, to) if from == to => Some(self.value),
             (Unit::Seconds, Unit::Milliseconds) => Some(self.value * 1_000.0),

@@ -154,7 +154,15 @@ impl Gate {
         })
     }
 
-    fn least_trials(&self, failures: u64) -> u64 {
+    /// The least number of trials that passes with this many failures among them.
+    ///
+    /// ```
+    /// use stageflow_stress::stats::{Gate, Z_95};
+    /// assert_eq!(Gate::new(0.95, Z_95)?.least_trials(1), 110);
+    /// # Ok::<_, stageflow_stress::stats::StatsError>(())
+    /// ```
+    #[must_use]
+    pub fn least_trials(&self, failures: u64) -> u64 {
         let mut high = failures + 1;
         while !self.opens(failures, high) && high < u64::MAX / 2 {
             high *= 2;

@@ -13,6 +13,7 @@
 //! | looking at a gate while it runs | [`Sprt`], [`RateMonitor`] |
 //! | what is left, by seeded failures | [`residual`] |
 //! | a leak, a drift, a scaling exponent | [`theil_sen`], [`least_squares`], [`power_law`] |
+//! | whether one more value is out of line | [`prediction_interval`] |
 //! | whether two samples differ | [`mann_whitney`], [`kolmogorov_smirnov`], [`rate_change`] |
 //! | percentiles and what n supports of them | [`percentile`], [`percentile_interval`] |
 //! | an interval of any statistic | [`bootstrap`], [`cluster_bootstrap`] |
@@ -34,6 +35,7 @@ mod error;
 mod gate;
 mod percentile;
 
+mod predict;
 mod proportion;
 mod residual;
 mod sequential;
@@ -50,6 +52,7 @@ pub(crate) use draw::Draws;
 pub use error::StatsError;
 pub use gate::{Gate, GateVerdict};
 pub use percentile::{RankInterval, nearest_rank, percentile, percentile_interval, rank_interval};
+pub use predict::prediction_interval;
 pub use proportion::{Proportion, Z_95, percent_at_most, z_of};
 pub use residual::{Residual, residual};
 pub use sequential::{Decision, RateMonitor, Sprt};

@@ -1,5 +1,7 @@
 //! `findings resolve|reopen|confirm|start|duplicate|wont-fix`: what becomes of a finding, written into the committed file.
 
+use std::path::PathBuf;
+
 use serde_json::json;
 
 use crate::cli::answer::Answer;
@@ -8,7 +10,7 @@ use crate::cli::error::CliError;
 use crate::cli::items::Findings;
 use crate::cli::pick;
 use crate::cli::place::{Place, git_user};
-use crate::finding::{Change, FoundFinding, KnownFile, Resolution, ResolutionType, Subject};
+use crate::finding::{Change, FoundFinding, KnownFile, Resolution, ResolutionType, Subject, change_by_hand};
 
 pub fn change(place: &Place, command: &FindingsCommand) -> Result<Answer, CliError> {
     let findings = Findings::open(place)?;
@@ -63,36 +65,55 @@ pub fn change(place: &Place, command: &FindingsCommand) -> Result<Answer, CliErr
     if let Some(of) = of {
         change = change.of(of.fingerprint.as_deref().unwrap_or(&of.id));
     }
-    let subject = Subject::of(found).ok_or_else(|| foreign(found))?;
-    let mut file = KnownFile::open(&place.known)?;
-    // The target of a duplicate has to be known: naming it here says that it stays.
-    if let Some(of) = of.and_then(Subject::of)
-        && file.known().get(&of.fingerprint).is_none()
-    {
-        let confirm = Change::confirm(format!("{} is the same", found.id)).by(change.by.clone());
-        file.change(&of, &confirm)?;
-    }
-    let next = file.change(&subject, &change)?;
-    let saved = file.save()?;
-    let shown = place.shown(&place.known);
-    let status = next.as_ref().map_or(change.to, |next| next.finding.status);
+    let (status, file, revision) = match Subject::of(found) {
+        Some(subject) => {
+            let mut file = KnownFile::open(&place.known)?;
+            // The target of a duplicate has to be known: naming it here says that it stays.
+            if let Some(of) = of.and_then(Subject::of)
+                && file.known().get(&of.fingerprint).is_none()
+            {
+                let confirm = Change::confirm(format!("{} is the same", found.id)).by(change.by.clone());
+                file.change(&of, &confirm)?;
+            }
+            let next = file.change(&subject, &change)?.map(|next| next.finding);
+            let saved = file.save()?;
+            let revision = next.as_ref().map(|next| next.revision());
+            (next.filter(|_| saved).map(|next| next.status), place.known.clone(), revision)
+        }
+        // Written by hand or by another tool: its own document is the one truth about it.
+        None => {
+            let path = document_of(found, &findings)?;
+            (change_by_hand(&path, &found.id, &change)?, path, None)
+        }
+    };
+    let shown = place.shown(&file);
     let answer = Answer::new(json!({
         "id": found.id,
         "fingerprint": found.fingerprint,
         "from": found.status.to_string(),
-        "status": status.to_string(),
-        "changed": saved,
+        "status": status.unwrap_or(change.to).to_string(),
+        "changed": status.is_some(),
         "file": shown,
-        "revision": next.as_ref().map(|next| next.finding.revision()),
+        "revision": revision,
     }));
-    let answer = if saved {
-        answer
+    let answer = match status {
+        Some(status) => answer
             .line(format!("{}: {} → {status}", found.id, found.status))
-            .line(format!("written to {shown}; commit it"))
-    } else {
-        answer.line(format!("{} is {status} already; nothing was written", found.id))
+            .line(format!("written to {shown}; commit it")),
+        None => answer.line(format!("{} is {} already; nothing was written", found.id, change.to)),
     };
     Ok(answer.warn(findings.doubts).warn(findings.unread))
+}
+
+/// The document of a finding without a fingerprint; such findings are of one run each.
+fn document_of(found: &FoundFinding, findings: &Findings) -> Result<PathBuf, CliError> {
+    let run =
+        findings.store.runs().iter().find(|run| run.entry == found.entry && found.runs.contains(&run.run_id));
+    run.map(|run| run.dir.join("findings.json")).ok_or_else(|| CliError::NotFound {
+        what: "run of",
+        name: found.id.clone(),
+        near: Vec::new(),
+    })
 }
 
 /// What is said of how it was settled. The reason is told once: as details.
@@ -111,13 +132,4 @@ fn resolution(kind: ResolutionType, how: &How, why: &str) -> Resolution {
         resolution = resolution.release(release);
     }
     how.verify.iter().fold(resolution, Resolution::verify)
-}
-
-fn foreign(found: &FoundFinding) -> CliError {
-    let run = found.runs.last().map_or("", String::as_str);
-    CliError::Refused(format!(
-        "`{}` was written by hand or by another tool and has no fingerprint, under which its status could be kept; import it first: \
-         `findings import runs/{}/{run}/findings.json`",
-        found.id, found.entry
-    ))
 }

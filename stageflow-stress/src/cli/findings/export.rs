@@ -14,6 +14,12 @@ use crate::markdown::count;
 use crate::run::write_atomically;
 
 pub fn export(place: &Place, arguments: &Export) -> Result<Answer, CliError> {
+    let filter = &arguments.filter;
+    if arguments.format == Format::Html && (!filter.is_run_only() || filter.run.len() > 1) {
+        return Err(CliError::Usage(
+            "a page shows everything and has filters of its own; write `--run` for that of one run, or nothing".to_owned(),
+        ));
+    }
     let findings = Findings::open(place)?;
     let exported = findings.exported(place, &arguments.filter)?;
     let options = Options { profile: arguments.profile, excel_safe: arguments.excel_safe };

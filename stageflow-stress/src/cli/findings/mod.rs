@@ -1,8 +1,10 @@
 //! `stageflow-test findings …`
 
+mod aggregate;
 mod change;
 mod export;
 
+mod lint;
 mod list;
 mod show;
 
@@ -12,6 +14,7 @@ use super::error::CliError;
 use super::place::Place;
 
 pub use export::write;
+pub use lint::answer as validation_answer;
 
 pub fn run(command: &FindingsCommand, place: &Place) -> Result<Answer, CliError> {
     match command {
@@ -25,6 +28,10 @@ pub fn run(command: &FindingsCommand, place: &Place) -> Result<Answer, CliError>
         | FindingsCommand::Start(_)
         | FindingsCommand::Duplicate { .. }
         | FindingsCommand::WontFix { .. } => change::change(place, command),
+        FindingsCommand::Aggregate { output, every_sighting } => {
+            aggregate::aggregate(place, output.as_deref(), *every_sighting)
+        }
+        FindingsCommand::Lint { paths, strict } => lint::lint(place, paths, *strict),
         FindingsCommand::Export(arguments) => export::export(place, arguments),
     }
 }

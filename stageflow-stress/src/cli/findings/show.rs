@@ -101,15 +101,28 @@ pub fn show(place: &Place, which: &Which) -> Result<Answer, CliError> {
             }
         }
     }
-    if item.document.contains_key("resolution") {
-        answer = answer.line("").heading("Resolution").table(Table::pairs([
-            ("type", text("resolution", "resolution_type")),
-            ("details", text("resolution", "resolution_details")),
-            ("commit", text("resolution", "commit_hash")),
-            ("pull request", text("resolution", "pr_link")),
-            ("release", text("resolution", "release_version")),
-            ("verify", item.texts("resolution", "verification_steps").join("; ")),
-            ("by", text("resolution", "resolved_by")),
+    let stated = item.document.get("resolution").cloned();
+    let broken = || serde_json::to_value(found.known.as_ref()?.resolution.as_ref()?).ok();
+    let (heading, resolution) = match stated {
+        Some(stated) => ("Resolution", Some(stated)),
+        None => ("Resolution that did not hold", broken()),
+    };
+    if let Some(resolution) = resolution {
+        let text = |name: &str| resolution[name].as_str().unwrap_or_default().to_owned();
+        let steps: Vec<&str> = resolution["verification_steps"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .collect();
+        answer = answer.line("").heading(heading).table(Table::pairs([
+            ("type", text("resolution_type")),
+            ("details", text("resolution_details")),
+            ("commit", text("commit_hash")),
+            ("pull request", text("pr_link")),
+            ("release", text("release_version")),
+            ("verify", steps.join("; ")),
+            ("by", text("resolved_by")),
         ]));
     }
     if let Some(known) = &found.known {

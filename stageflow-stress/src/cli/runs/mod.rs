@@ -11,20 +11,41 @@ use serde_json::{Value, json};
 use super::answer::Answer;
 use super::args::RunsCommand;
 use super::error::CliError;
+use super::findings::validation_answer;
 use super::items::Findings;
 use super::pick;
 use super::place::Place;
 use super::table::{Table, Tone};
-use crate::finding::StoredRun;
+use crate::finding::{KnownFindings, StoredRun};
 use crate::markdown::count;
+use crate::run;
 
 pub fn run(command: &RunsCommand, place: &Place) -> Result<Answer, CliError> {
     match command {
         RunsCommand::List { entry, limit } => list(place, entry.as_deref(), *limit),
         RunsCommand::Show { run } => show::show(place, run.as_deref()),
-        RunsCommand::Open { run, print } => open::open(place, run.as_deref(), *print),
-        RunsCommand::Recover { runs, all } => recover::recover(place, runs, *all),
+        RunsCommand::Open { index: true, print, .. } => open::index(place, *print),
+        RunsCommand::Open { run, print, .. } => open::open(place, run.as_deref(), *print),
+        RunsCommand::Validate { names, strict } => validate(place, names, *strict),
+        RunsCommand::Recover { names, all } => recover::recover(place, names, *all),
     }
+}
+
+fn validate(place: &Place, named: &[String], strict: bool) -> Result<Answer, CliError> {
+    let folders: Vec<PathBuf> = if named.is_empty() {
+        run_folders(place)?.into_iter().map(|(_, _, dir)| dir).collect()
+    } else {
+        named.iter().map(|name| folder(place, Some(name))).collect::<Result<_, _>>()?
+    };
+    let known = KnownFindings::load(&place.known)?;
+    let bar = super::progress::bar(place, "validating", folders.len());
+    let mut all = Vec::new();
+    for dir in &folders {
+        all.push(run::validate(dir, Some(&known)));
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    Ok(validation_answer(place, &all, strict, &count(folders.len(), "run", "runs")))
 }
 
 fn list(place: &Place, entry: Option<&str>, limit: Option<usize>) -> Result<Answer, CliError> {
@@ -124,7 +145,9 @@ pub fn folder(place: &Place, run: Option<&str>) -> Result<PathBuf, CliError> {
     if let Some((_, _, dir)) = of_entry.max_by_key(|(_, name, _)| crate::finding::run_order(name)) {
         return Ok(dir.clone());
     }
-    let names: Vec<String> = all.iter().map(|(entry, name, _)| format!("{entry}/{name}")).collect();
+    let mut names: Vec<String> = all.iter().map(|(entry, name, _)| format!("{entry}/{name}")).collect();
+    names.extend(all.iter().map(|(entry, _, _)| entry.clone()));
+    names.dedup();
     let near = pick::near(run, names.iter().map(String::as_str));
     let near = match near {
         Some(near) => vec![format!("did you mean `{near}`?")],

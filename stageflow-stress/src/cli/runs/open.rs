@@ -1,6 +1,7 @@
 //! `runs open`
 
 use std::io::IsTerminal;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use serde_json::json;
@@ -9,6 +10,8 @@ use super::folder;
 use crate::cli::answer::Answer;
 use crate::cli::error::CliError;
 use crate::cli::place::Place;
+use crate::export::ExportError;
+use crate::report::html;
 
 /// Opens `report.html` with what the system opens files with, or `FINAL_REPORT.md` where there is none. Where nobody sits
 /// at a terminal the path is all there is.
@@ -25,17 +28,27 @@ pub fn open(place: &Place, run: Option<&str>, print: bool) -> Result<Answer, Cli
             near: vec![format!("`runs recover {}` makes it anew from the journals", place.shown(&dir))],
         });
     };
+    Ok(show(&file, print))
+}
+
+/// Makes `runs/index.html` anew and opens it.
+pub fn index(place: &Place, print: bool) -> Result<Answer, CliError> {
+    let file = html::write_index(&place.runs).map_err(ExportError::from)?;
+    Ok(show(&file, print))
+}
+
+fn show(file: &Path, print: bool) -> Answer {
     let mut opened = false;
     if !print && std::io::stdout().is_terminal() {
         opened = opener()
-            .arg(&file)
+            .arg(file)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .status()
             .is_ok_and(|status| status.success());
     }
-    Ok(Answer::new(json!({ "file": file, "opened": opened })).line(file.display().to_string()))
+    Answer::new(json!({ "file": file, "opened": opened })).line(file.display().to_string())
 }
 
 fn opener() -> Command {

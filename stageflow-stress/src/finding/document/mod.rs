@@ -1,9 +1,13 @@
 //! findings.json: read wide, written narrow.
 
+#[cfg(feature = "cli")]
+mod edit;
 mod raw;
 mod read;
 mod write;
 
+#[cfg(feature = "cli")]
+pub(super) use edit::with_fields;
 pub(super) use raw::RawObject;
 pub(crate) use raw::heal;
 pub use read::{Document, DocumentError, DocumentFinding, DocumentMetadata, Word};

@@ -567,7 +567,7 @@ fn escaped(text: &str) -> String {
 }
 
 /// A text of the same length that a parser reads: bytes that are no UTF-8 become `?`, lone surrogate escapes U+FFFD.
-fn same_length(bytes: &[u8]) -> String {
+pub(in crate::finding) fn same_length(bytes: &[u8]) -> String {
     let mut copy = bytes.to_vec();
     let mut at = 0;
     while let Err(error) = std::str::from_utf8(&copy[at..]) {
@@ -581,11 +581,11 @@ fn same_length(bytes: &[u8]) -> String {
 }
 
 /// The fields of an object as places in its text.
-struct RawSlices<'a>(Vec<(String, &'a RawValue)>);
+pub(in crate::finding) struct RawSlices<'a>(pub(in crate::finding) Vec<(String, &'a RawValue)>);
 
 impl<'a> RawSlices<'a> {
     /// The last value of a key, as JSON readers do with a repeated one.
-    fn get(&self, key: &str) -> Option<&'a RawValue> {
+    pub(in crate::finding) fn get(&self, key: &str) -> Option<&'a RawValue> {
         self.0.iter().rev().find(|(known, _)| known == key).map(|(_, value)| *value)
     }
 }

@@ -1,245 +1,253 @@
-//! What the instruments measured: loads, curves, resources, quality, targets, checked histories.
+//! What instruments measured, in section 4: the figures of their files, as tables.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::journal::record::Instrument;
-use crate::markdown::{Doc, Inline};
+use crate::markdown::{Doc, Inline, count};
+use crate::run::state::RunState;
 
-use super::super::facts::Facts;
-use super::super::words::{duration, short};
-use super::NOT_RECORDED;
+use super::super::words::duration;
 
-/// The measurements of an instrument, each with the test that made it.
-fn of<'a>(facts: &Facts<'a>, instrument: Instrument) -> Vec<(&'a str, &'a Map<String, Value>)> {
-    let tests = facts.state.tests.iter();
-    tests
+/// The entries of an instrument, each with the name of its test.
+fn entries(state: &RunState, instrument: Instrument) -> Vec<(&str, &Value)> {
+    state
+        .tests
+        .iter()
         .flat_map(|test| test.measured.iter().map(move |measured| (test.start.name.as_str(), measured)))
         .filter(|(_, measured)| measured.instrument == instrument)
         .map(|(test, measured)| (test, &measured.entry))
         .collect()
 }
 
-/// A table, or one line if there is nothing.
-fn table<const N: usize>(doc: &mut Doc, headings: [&str; N], rows: Vec<[Inline; N]>) {
-    if rows.is_empty() {
-        doc.line(NOT_RECORDED);
-    } else {
-        doc.table(headings, rows);
+fn text(value: &Value) -> String {
+    match value {
+        Value::Null => "not known".to_owned(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
     }
 }
 
-/// 4.1: decisions compared with the truth, and histories that were checked.
-pub fn correctness(doc: &mut Doc, facts: &Facts<'_>) {
-    doc.heading(4, "Quality of decisions");
-    let mut rows = Vec::new();
-    for (test, one) in of(facts, Instrument::Quality) {
-        for figure in one.get("figures").and_then(Value::as_array).into_iter().flatten() {
-            rows.push([
-                test.into(),
-                text(one, "name"),
-                field(figure, "name"),
-                number(figure, "value"),
-                interval(figure),
-                field(figure, "n"),
-                field(figure, "reason"),
-            ]);
-        }
-    }
-    table(doc, ["Test", "Set", "Figure", "Value", "95 % interval", "n", "Why not"], rows);
-    doc.heading(4, "Checked histories");
-    let rows = of(facts, Instrument::Checkers).into_iter().map(|(test, one)| {
-        [
-            test.into(),
-            text(one, "name"),
-            text(one, "checker"),
-            text(one, "looked_at"),
-            text(one, "verdict"),
-            text(one, "why"),
-        ]
-    });
-    table(doc, ["Test", "History", "Checker", "Looked at", "Verdict", "Why"], rows.collect());
+fn name(entry: &Value) -> Inline {
+    entry.get("name").map_or_else(String::new, text).into()
 }
 
-/// 4.3: targets, loads and resources.
-pub fn performance(doc: &mut Doc, facts: &Facts<'_>) {
-    doc.heading(4, "Measured against targets");
-    let rows = of(facts, Instrument::Targets).into_iter().map(|(test, one)| {
-        let measured = &one.get("measured").cloned().unwrap_or_default();
-        let target = format!(
-            "{} {} {}",
-            plain(one.get("comparison")),
-            plain(one.get("bound")),
-            plain(one.get("bound_unit"))
-        );
-        [
-            test.into(),
-            text(one, "quantity"),
-            target.into(),
-            format!("{} {}", show(measured.get("value")), plain(measured.get("unit"))).into(),
-            interval(measured),
-            text(one, "decision"),
-            text(one, "why"),
-        ]
-    });
-    table(
-        doc,
-        ["Test", "Quantity", "Target", "Measured", "95 % interval", "Decision", "Why"],
-        rows.collect(),
-    );
+/// Loads, if there were any.
+pub fn loads(doc: &mut Doc, state: &RunState) {
+    let loads = entries(state, Instrument::Load);
+    if loads.is_empty() {
+        return;
+    }
     doc.heading(4, "Load");
-    let rows = of(facts, Instrument::Load).into_iter().map(|(test, one)| {
-        let counts = one.get("counts").cloned().unwrap_or_default();
-        let times = one
-            .get("response")
-            .filter(|times| times.is_object())
-            .or(one.get("service"))
-            .cloned()
-            .unwrap_or_default();
-        let percentile = |point: &str| {
-            let value = &times["percentiles"][point];
-            match value["value"].as_f64() {
-                Some(nanos) if value["at_least"] == true => format!("at least {}", duration(nanos)).into(),
-                Some(nanos) => duration(nanos).into(),
-                None => field(value, "reason"),
-            }
-        };
-        let valid = if one.get("valid") == Some(&Value::Bool(true)) {
-            "yes".to_owned()
-        } else {
-            format!("no: {}", plain(one.get("reasons")))
-        };
-        [
-            test.into(),
-            text(one, "name"),
-            valid.into(),
-            field(&counts, "offered"),
-            field(&counts, "succeeded"),
-            field(&counts, "dropped"),
-            field(&counts, "in_flight"),
-            percentile("p50"),
-            percentile("p99"),
-        ]
-    });
-    table(
-        doc,
-        [
-            "Test",
-            "Load",
-            "Figures are valid",
-            "Offered",
-            "Succeeded",
-            "Dropped",
-            "In flight at the end",
-            "p50",
-            "p99",
-        ],
-        rows.collect(),
+    doc.line(
+        "Response times from the planned moment, in a closed loop service times; in milliseconds, of operations that succeeded. \
+         Figures of a load that is not valid are about its generator.",
     );
-    doc.heading(4, "Resources");
-    let mut rows = Vec::new();
-    for (test, one) in of(facts, Instrument::Resources) {
-        for trend in one.get("trends").and_then(Value::as_array).into_iter().flatten() {
-            rows.push([
-                test.into(),
-                text(one, "name"),
-                field(trend, "resource"),
-                field(trend, "per"),
-                number(trend, "slope"),
-                interval(trend),
-                field(trend, "trend"),
-                field(trend, "reason"),
-            ]);
-        }
-    }
-    table(doc, ["Test", "Watch", "Resource", "Per", "Slope", "95 % interval", "Trend", "Why not"], rows);
-}
-
-/// 4.5: where the system gives way, and how time grows with size.
-pub fn scalability(doc: &mut Doc, facts: &Facts<'_>) {
-    doc.heading(4, "Degradation curve");
-    let curves = of(facts, Instrument::Degradation);
-    if curves.is_empty() {
-        doc.line(NOT_RECORDED);
-    }
-    for (test, one) in curves {
-        let knee = one.get("knee").cloned().unwrap_or_default();
-        let said = match (knee["kept"].as_f64(), knee["saturated"].as_f64()) {
-            (Some(kept), Some(saturated)) => {
-                format!("kept up at {} per second, no longer at {}", short(kept), short(saturated))
-            }
-            _ => format!("no knee: {}", plain(knee.get("reason"))),
-        };
-        doc.line(format!("{} of {test}: {said}; {}.", plain(one.get("name")), exponent(one, "rate")));
-        let steps = one.get("steps").and_then(Value::as_array).into_iter().flatten();
-        let rows = steps.map(|step| {
-            let percentile = |point: &str| {
-                let value = &step["response"]["percentiles"][point];
-                value["value"].as_f64().map_or_else(|| field(value, "reason"), |nanos| duration(nanos).into())
+    doc.table(
+        ["Test", "Load", "Valid", "Offered", "Succeeded", "Dropped", "In flight", "p50", "p99", "p99.9"],
+        loads.iter().map(|(test, entry)| -> [Inline; 10] {
+            let count = |field: &str| Inline::from(text(&entry["counts"][field]));
+            let times = if entry["response"].is_null() { &entry["service"] } else { &entry["response"] };
+            let percentile = |at: &str| -> Inline {
+                let found = &times["percentiles"][at];
+                let least = if found["at_least"] == true { "at least " } else { "" };
+                match found["value"].as_f64() {
+                    Some(nanos) => format!("{least}{:.3}", nanos / 1e6).into(),
+                    None => text(&found["reason"]).into(),
+                }
             };
             [
-                number(step, "rate"),
-                field(step, "state"),
-                field(&step["counts"], "succeeded"),
-                field(&step["counts"], "dropped"),
+                (*test).into(),
+                name(entry),
+                if entry["valid"] == true { "yes" } else { "no" }.into(),
+                count("offered"),
+                count("succeeded"),
+                count("dropped"),
+                count("in_flight"),
                 percentile("p50"),
                 percentile("p99"),
-                field(step, "reasons"),
+                percentile("p99.9"),
             ]
-        });
-        table(doc, ["Rate", "State", "Succeeded", "Dropped", "p50", "p99", "Why"], rows.collect());
+        }),
+    );
+}
+
+/// How often the entry's own target was met, missed or left undecided, in words; empty if it was never compared.
+pub fn decisions(state: &RunState) -> String {
+    let own = entries(state, Instrument::Targets);
+    let decisions =
+        || own.iter().filter(|(_, entry)| entry["of_entry"] == true).map(|(_, entry)| &entry["decision"]);
+    ["met", "missed", "undecided"]
+        .into_iter()
+        .filter_map(|word| {
+            let times = decisions().filter(|decision| **decision == *word).count();
+            (times > 0).then(|| format!("{word} {}", count(times, "time", "times")))
+        })
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+/// Targets, if any were compared.
+pub fn targets(doc: &mut Doc, state: &RunState) {
+    let targets = entries(state, Instrument::Targets);
+    if targets.is_empty() {
+        return;
     }
-    doc.heading(4, "Time over size");
-    let rows = of(facts, Instrument::Scaling).into_iter().map(|(test, one)| {
-        let points = one.get("points").and_then(Value::as_array).into_iter().flatten();
-        let sizes: Vec<String> = points.map(|point| plain(point.get("size"))).collect();
-        [test.into(), text(one, "name"), sizes.join(", ").into(), exponent(one, "size").into()]
+    doc.heading(4, "Targets");
+    doc.table(
+        ["Test", "Target", "Decision", "Why"],
+        targets.iter().map(|(test, entry)| -> [Inline; 4] {
+            [(*test).into(), name(entry), text(&entry["decision"]).into(), text(&entry["why"]).into()]
+        }),
+    );
+}
+
+/// Checkers, if any were asked.
+pub fn checkers(doc: &mut Doc, state: &RunState) {
+    let checkers = entries(state, Instrument::Checkers);
+    if checkers.is_empty() {
+        return;
+    }
+    doc.heading(4, "Checkers");
+    doc.table(
+        ["Test", "Claim", "Checker", "Looked at", "Verdict", "Why"],
+        checkers.iter().map(|(test, entry)| -> [Inline; 6] {
+            let why = if entry["why"].is_null() { String::new() } else { text(&entry["why"]) };
+            [
+                (*test).into(),
+                name(entry),
+                text(&entry["checker"]).into(),
+                text(&entry["looked_at"]).into(),
+                text(&entry["verdict"]).into(),
+                why.into(),
+            ]
+        }),
+    );
+}
+
+/// Quality, if any was recorded.
+pub fn quality(doc: &mut Doc, state: &RunState) {
+    let sets = entries(state, Instrument::Quality);
+    if sets.is_empty() {
+        return;
+    }
+    doc.heading(4, "Quality");
+    let figures = sets.iter().flat_map(|(test, entry)| {
+        let figures = entry.get("figures").and_then(Value::as_array).into_iter().flatten();
+        figures.map(|figure| (*test, name(entry), figure))
     });
-    table(doc, ["Test", "Operation", "Sizes", "Growth"], rows.collect());
+    doc.table(
+        ["Test", "Set", "Figure", "Value", "95 % interval", "n"],
+        figures.map(|(test, set, figure)| -> [Inline; 6] {
+            let value = match figure["value"].as_f64() {
+                Some(value) => format!("{value:.4}"),
+                None => text(&figure["reason"]),
+            };
+            let end = |field: &str| {
+                figure[field].as_f64().map_or_else(|| "not known".to_owned(), |end| format!("{end:.4}"))
+            };
+            [
+                test.into(),
+                set,
+                text(&figure["name"]).into(),
+                value.into(),
+                format!("{} to {}", end("low"), end("high")).into(),
+                text(&figure["n"]).into(),
+            ]
+        }),
+    );
 }
 
-fn exponent(one: &Map<String, Value>, of: &str) -> String {
-    let exponent = one.get("exponent").cloned().unwrap_or_default();
-    match exponent["value"].as_f64() {
-        Some(k) => format!(
-            "time grows with {of}^{}, 95 % interval {} to {}",
-            short(k),
-            show(exponent.get("low")),
-            show(exponent.get("high"))
-        ),
-        None => format!("growth not measured: {}", plain(exponent.get("reason"))),
+/// Degradation and scaling.
+pub fn scalability(doc: &mut Doc, state: &RunState) {
+    let curves = entries(state, Instrument::Degradation);
+    if curves.is_empty() {
+        doc.line("Degradation curve: not recorded.");
+    } else {
+        doc.heading(4, "Degradation");
+        doc.table(
+            ["Test", "Load", "Kept up with", "Saturated at", "Why it is not known"],
+            curves.iter().map(|(test, entry)| -> [Inline; 5] {
+                let knee = &entry["knee"];
+                let why = if knee["reason"].is_null() { String::new() } else { text(&knee["reason"]) };
+                [
+                    (*test).into(),
+                    name(entry),
+                    text(&knee["kept"]).into(),
+                    text(&knee["saturated"]).into(),
+                    why.into(),
+                ]
+            }),
+        );
     }
-}
-
-fn show(value: Option<&Value>) -> String {
-    value.and_then(Value::as_f64).map_or_else(|| "not measured".to_owned(), short)
-}
-
-fn number(value: &Value, key: &str) -> Inline {
-    show(value.get(key)).into()
-}
-
-fn interval(value: &Value) -> Inline {
-    match (value["low"].as_f64(), value["high"].as_f64()) {
-        (Some(low), Some(high)) => format!("{} to {}", short(low), short(high)).into(),
-        _ => "".into(),
+    for (test, entry) in &curves {
+        doc.line(Inline::from("Steps of ").strong(text(&entry["name"])).text(format!(" in {test}:")));
+        doc.table(
+            ["Rate", "State", "Succeeded", "Dropped", "p50", "p99", "Why"],
+            entry["steps"].as_array().into_iter().flatten().map(|step| -> [Inline; 7] {
+                let percentile = |at: &str| -> Inline {
+                    let found = &step["response"]["percentiles"][at];
+                    found["value"].as_f64().map_or_else(|| text(&found["reason"]), duration).into()
+                };
+                let reasons = step["reasons"].as_array().into_iter().flatten();
+                [
+                    text(&step["rate"]).into(),
+                    text(&step["state"]).into(),
+                    text(&step["counts"]["succeeded"]).into(),
+                    text(&step["counts"]["dropped"]).into(),
+                    percentile("p50"),
+                    percentile("p99"),
+                    reasons.map(text).collect::<Vec<_>>().join("; ").into(),
+                ]
+            }),
+        );
     }
-}
-
-fn text(one: &Map<String, Value>, key: &str) -> Inline {
-    plain(one.get(key)).into()
-}
-
-fn field(value: &Value, key: &str) -> Inline {
-    plain(value.get(key)).into()
-}
-
-fn plain(value: Option<&Value>) -> String {
-    match value {
-        None | Some(Value::Null) => String::new(),
-        Some(Value::String(text)) => text.clone(),
-        Some(Value::Array(items)) => {
-            items.iter().map(|item| plain(Some(item))).collect::<Vec<_>>().join("; ")
-        }
-        Some(other) => other.to_string(),
+    let scalings = entries(state, Instrument::Scaling);
+    if scalings.is_empty() {
+        return;
     }
+    doc.heading(4, "Scaling");
+    doc.line("The k of: time grows with size^k.");
+    doc.table(
+        ["Test", "Series", "k", "95 % interval"],
+        scalings.iter().map(|(test, entry)| -> [Inline; 4] {
+            let fit = &entry["exponent"];
+            let number = |field: &str| match fit[field].as_f64() {
+                Some(number) => format!("{number:.3}"),
+                None => "not known".to_owned(),
+            };
+            let interval = match fit["reason"].as_str() {
+                Some(why) => why.to_owned(),
+                None => format!("{} to {}", number("low"), number("high")),
+            };
+            [(*test).into(), name(entry), number("value").into(), interval.into()]
+        }),
+    );
+}
+
+/// Resources, if they were watched.
+pub fn resources(doc: &mut Doc, state: &RunState) {
+    let watches = entries(state, Instrument::Resources);
+    if watches.is_empty() {
+        return;
+    }
+    doc.heading(4, "Resources");
+    let trends = watches.iter().flat_map(|(test, entry)| {
+        let trends = entry.get("trends").and_then(Value::as_array).into_iter().flatten();
+        trends.filter(|trend| !trend["slope"].is_null()).map(|trend| (*test, name(entry), trend))
+    });
+    doc.table(
+        ["Test", "Watch", "Resource", "Per", "Slope", "95 % interval", "Trend"],
+        trends.map(|(test, watch, trend)| -> [Inline; 7] {
+            let number = |field: &str| trend[field].as_f64().map_or_else(String::new, |n| format!("{n:.4}"));
+            [
+                test.into(),
+                watch,
+                text(&trend["resource"]).into(),
+                text(&trend["per"]).into(),
+                number("slope").into(),
+                format!("{} to {}", number("low"), number("high")).into(),
+                text(&trend["trend"]).into(),
+            ]
+        }),
+    );
 }

@@ -157,6 +157,7 @@ fn coverage(facts: &Facts<'_>) -> String {
 fn appendices(doc: &mut Doc, facts: &Facts<'_>) {
     doc.heading(2, "9 Appendices");
     doc.heading(3, "9.1 Files");
+    let measured = metrics::instruments(facts.state);
     let mut files = vec![
         "README.md",
         "findings.json",
@@ -181,6 +182,7 @@ fn appendices(doc: &mut Doc, facts: &Facts<'_>) {
             files.push(path);
         }
     }
+    files.extend(measured.iter().map(|(path, _)| path.as_str()));
     doc.items(files.into_iter().map(|path| Inline::default().link(path, path)));
     doc.heading(3, "9.2 Tests");
     tests_section::tests(doc, facts);

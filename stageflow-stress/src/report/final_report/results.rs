@@ -17,19 +17,22 @@ pub fn results(doc: &mut Doc, facts: &Facts<'_>) {
     category(doc, facts, Category::Correctness);
     checks(doc, facts);
     goldens(doc, facts);
-    instruments::correctness(doc, facts);
+    instruments::quality(doc, facts.state);
+    instruments::targets(doc, facts.state);
+    instruments::checkers(doc, facts.state);
     doc.heading(3, "4.2 Reliability");
     category(doc, facts, Category::Reliability);
     panics(doc, facts);
     doc.heading(3, "4.3 Performance");
     category(doc, facts, Category::Performance);
     performance(doc, facts);
-    instruments::performance(doc, facts);
+    instruments::loads(doc, facts.state);
+    instruments::resources(doc, facts.state);
     doc.heading(3, "4.4 Security");
     category(doc, facts, Category::Security);
     doc.heading(3, "4.5 Scalability");
     category(doc, facts, Category::Scalability);
-    instruments::scalability(doc, facts);
+    instruments::scalability(doc, facts.state);
     doc.heading(3, "4.6 Observability");
     category(doc, facts, Category::Observability);
     logs(doc, facts);
@@ -170,7 +173,14 @@ fn performance(doc: &mut Doc, facts: &Facts<'_>) {
     let state = facts.state;
     doc.heading(4, "Target");
     match &state.info.entry.target {
-        Some(target) => doc.line(format!("{target}. What was measured against it is below.")),
+        Some(target) => {
+            let decisions = instruments::decisions(state);
+            doc.line(if decisions.is_empty() {
+                format!("{target}. Whether it was met is not recorded apart from the checks.")
+            } else {
+                format!("{target}. Compared with measurements: {decisions}.")
+            });
+        }
         None => doc.line("The entry has no measurable target."),
     }
     doc.heading(4, "Latency");

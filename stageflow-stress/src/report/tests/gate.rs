@@ -142,8 +142,8 @@ fn load(change: fn(&mut serde_json::Value, &mut serde_json::Value)) -> Measured 
     let mut load = super::fixture::rich().tests[0].measured[0].clone();
     let (mut counts, mut response) = (load.entry["counts"].clone(), load.entry["response"].clone());
     change(&mut counts, &mut response);
-    load.entry.insert("counts".to_owned(), counts);
-    load.entry.insert("response".to_owned(), response);
+    load.entry["counts"] = counts;
+    load.entry["response"] = response;
     load
 }
 
@@ -196,11 +196,11 @@ fn impossible_data_blocks_the_run_and_is_named() {
         ),
         (
             |state| state.tests[0].measured = vec![load(|counts, _| counts["succeeded"] = 899.into())],
-            "of the load `checkout` 1000 operations were offered, and 999 are accounted for",
+            "1000 operations of load \"checkout\" were due, and 999 came to some end",
         ),
         (
             |state| state.tests[0].measured = vec![load(|_, response| response["max"] = 0.into())],
-            "all 900 operations of the load `checkout` took 0 ns (response time)",
+            "the response times of 900 operations of load \"checkout\" are all 0 ns",
         ),
         (
             |state| {

@@ -203,7 +203,7 @@ pub fn poisoned(text: &str) -> RunState {
             set(&mut check.name);
             check.detail = Some(text.to_owned());
         }
-        test.measured.iter_mut().flat_map(|one| one.entry.values_mut()).for_each(|value| poison(value, text));
+        test.measured.iter_mut().for_each(|one| poison(&mut one.entry, text));
         test.samples.iter_mut().for_each(|one| set(&mut one.series));
         test.throughputs.iter_mut().for_each(|one| set(&mut one.series));
         test.metrics.iter_mut().for_each(|one| [&mut one.name, &mut one.unit].into_iter().for_each(set));

@@ -1,0 +1,148 @@
+//! From nothing to a green ratchet, following only what the tools print.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use stageflow_stress_tests::{Spoken, clean, install_command, repository, shell, target_directory};
+
+/// What follows a hint on its line.
+#[track_caller]
+fn hint<'a>(text: &'a str, hint: &str) -> &'a str {
+    text.lines()
+        .find_map(|line| line.trim().strip_prefix(hint))
+        .unwrap_or_else(|| panic!("no hint `{hint}` in:\n{text}"))
+        .trim()
+}
+
+fn run(root: &Path, line: &str) -> Spoken {
+    shell(
+        root,
+        line,
+        &[("CARGO_TARGET_DIR", target_directory().to_str().unwrap()), ("CARGO_TERM_COLOR", "never")],
+    )
+}
+
+/// `cargo test` of somebody who has not installed the command line.
+fn first_test(root: &Path) -> String {
+    let mut command = Command::new("cargo");
+    clean(&mut command);
+    let output = command
+        .args(["test"])
+        .current_dir(root)
+        .env("CARGO_TARGET_DIR", target_directory())
+        .output()
+        .unwrap();
+    assert!(!output.status.success(), "a test that nobody has written is red");
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+#[test]
+fn from_a_red_test_to_a_green_ratchet() {
+    let dir = tempfile::tempdir().unwrap();
+    // A crate, as somebody makes it who has a checkout of this repository.
+    let init =
+        format!("stageflow-test init crate new-user --entry WORK-002 --path {}", repository().display());
+    let made = run(dir.path(), &init).exits(0).says("cd new-user && cargo test");
+    let root = &dir.path().join("new-user");
+    // The versions of this repository, which are there already.
+    fs::copy(repository().join("Cargo.lock"), root.join("Cargo.lock")).unwrap();
+    let git = "git init -q && git add -A && git -c user.name=Ada -c user.email=a@example.org commit -qm 'a red test'";
+    run(root, git).exits(0);
+    assert!(made.out.contains("tests/work_002.rs"), "{}", made.out);
+
+    // Red, and it says what to do.
+    let red = first_test(root);
+    assert!(red.contains("the test of WORK-002 is not written yet"), "{red}");
+    if red.contains("stageflow-test is not installed") {
+        // The helper of these tests has done exactly that.
+        assert_eq!(hint(&red, "stageflow-test is not installed; once:"), install_command());
+    }
+    let reproduced = run(root, hint(&red, "reproduce:")).exits(101);
+    assert!(reproduced.err.contains("not written yet") || reproduced.out.contains("not written yet"));
+    run(root, hint(&red, "all about it:"))
+        .exits(0)
+        .says("WORK-002-BUG-001")
+        .says("not written yet")
+        .says("cargo test -p new-user");
+
+    // Accepted as known with a reason: green, and reported.
+    let accept = hint(&red, "to accept it as known:").replace("…", "we write it next week");
+    run(root, &format!("{accept} --by Ada")).exits(0).says("open → confirmed");
+    run(root, "cargo test -q").exits(0);
+    run(root, "stageflow-test findings list --open").exits(0).says("confirmed").says("WORK-002-BUG-001");
+
+    // Written, committed, resolved with that commit: green.
+    let path = root.join("tests/work_002.rs");
+    let unwritten = fs::read_to_string(&path).unwrap();
+    let failing = unwritten.find("    Err(Failure::new(").unwrap();
+    let end = failing + unwritten[failing..].find("\n}").unwrap();
+    let written = format!(
+        "{}    Ok(vec![format!(\"charged once with seed {{seed}}\")]){}",
+        &unwritten[..failing],
+        &unwritten[end..]
+    );
+    fs::write(&path, &written).unwrap();
+    run(root, "git -c user.name=Ada -c user.email=a@example.org commit -qam 'write the test'").exits(0);
+    let commit = run(root, "git rev-parse HEAD").exits(0).out.trim().to_owned();
+    let resolve =
+        hint(&red, "once it is fixed:").replace("HASH", &commit).replace("…", "the test is written");
+    run(root, &format!("{resolve} --by Ada")).exits(0).says("confirmed → resolved");
+    let known = fs::read_to_string(root.join("stageflow-known.toml")).unwrap();
+    assert!(known.contains(&commit), "{known}");
+    run(root, "cargo test -q").exits(0);
+    run(root, "stageflow-test roadmap show WORK-002").exits(0).says("completed").says("tests/work_002.rs");
+
+    // Seen again, it is a regression: red.
+    fs::write(&path, &unwritten).unwrap();
+    let again = run(root, "cargo test -q").exits(101);
+    assert!(again.out.contains("a regression") || again.err.contains("a regression"), "{again:?}");
+    run(root, "stageflow-test findings show WORK-002-BUG-001")
+        .exits(0)
+        .says("open (a regression)")
+        .says(&commit[..7]);
+    run(root, "stageflow-test findings list --min-severity high --open --exit-code").exits(1);
+}
+
+#[test]
+fn the_test_that_is_written_for_every_entry_compiles() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path();
+    let list = run(root, "stageflow-test roadmap list --json").exits(0).json();
+    let ids: Vec<&str> =
+        list["entries"].as_array().unwrap().iter().map(|entry| entry["id"].as_str().unwrap()).collect();
+    assert_eq!(ids.len(), 308);
+    let init = format!("stageflow-test init crate every-entry --path {}", repository().display());
+    run(root, &init).exits(0);
+    let root = &root.join("every-entry");
+    fs::copy(repository().join("Cargo.lock"), root.join("Cargo.lock")).unwrap();
+    fs::remove_dir_all(root.join("tests")).unwrap();
+    fs::create_dir_all(root.join("tests/all")).unwrap();
+    // One binary with a module for each, written by one shell: 308 processes, one build.
+    let writes: Vec<String> = ids
+        .iter()
+        .map(|id| format!("stageflow-test -q init test {id} --output tests/all/{}.rs >/dev/null", module(id)))
+        .collect();
+    run(root, &format!("set -e\n{}", writes.join("\n"))).exits(0);
+    let modules: String = ids.iter().map(|id| format!("mod {};\n", module(id))).collect();
+    fs::write(
+        root.join("tests/all/main.rs"),
+        format!("#![deny(warnings)]\n#![allow(clippy::all)]\n{modules}"),
+    )
+    .unwrap();
+    run(root, "cargo check -q --tests").exits(0);
+    // The attributes say what the guide of each entry says: the binary's own list has all of them.
+    let source = fs::read_to_string(root.join("tests/all/k8s_001.rs")).unwrap();
+    assert!(
+        source.contains("#[roadmap_test(\"K8S-001\", category = ")
+            && source.contains("Target: concurrent DAGs >= 1000."),
+        "{source}"
+    );
+    run(root, "stageflow-test init test K8S-001 --output tests/all/k8s_001.rs")
+        .exits(4)
+        .complains("is there already");
+}
+
+fn module(id: &str) -> String {
+    id.to_lowercase().replace('-', "_")
+}
