@@ -180,6 +180,7 @@ pub fn rich() -> RunState {
         pid: 4242,
         start_ticks: 1,
         boot: String::new(),
+        up: None,
         sdk: "0.1.0".to_owned(),
         command: vec!["pipeline".to_owned(), "--exact".to_owned()],
         runner: "cargo test".to_owned(),
