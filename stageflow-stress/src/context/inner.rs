@@ -56,9 +56,16 @@ pub(crate) struct Collected {
     pub(crate) findings: Vec<FindingRecord>,
     /// Log fields that the determinism check leaves out.
     pub(crate) volatile: Vec<String>,
+    /// What the author declares of the log.
+    pub(crate) log_rules: crate::log::rules::Rules,
 }
 
 impl Inner {
+    /// What is declared of the log.
+    pub(crate) fn log_rules(&self) -> crate::log::rules::Rules {
+        self.collected().log_rules.clone()
+    }
+
     /// Appends a record of this test.
     pub(crate) fn record(&self, record: Record) {
         self.run.journal.append(Some(self.start.number), record);

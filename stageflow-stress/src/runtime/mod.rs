@@ -9,6 +9,7 @@ mod faults;
 mod frames;
 mod hang;
 mod isolate;
+mod last_good;
 mod leftovers;
 mod observe;
 mod probe;
