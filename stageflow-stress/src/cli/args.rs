@@ -157,7 +157,7 @@ pub enum FindingsCommand {
     List {
         #[command(flatten)]
         filter: Filter,
-        /// Open findings that were not seen in the last three runs of their entry. Not seen is not fixed: look, then resolve
+        /// Those that the latest runs did not see, with what that proves. Not seen is not fixed: look, then resolve
         #[arg(long)]
         stale: bool,
         /// Show at most this many
@@ -195,6 +195,12 @@ pub enum FindingsCommand {
         #[command(flatten)]
         how: How,
     },
+    /// Compare what the latest runs saw with what is accepted; exit with 1 if anything is new or came back
+    Ratchet {
+        /// From which severity on a finding that nobody accepted counts [default: `fail_on` of the project]
+        #[arg(long, value_parser = word::<Severity>(), ignore_case = true, value_name = "SEVERITY")]
+        fail_on: Option<Severity>,
+    },
     /// Write aggregated_findings.json over all runs
     Aggregate {
         /// The file; without it the document goes to standard output
@@ -206,7 +212,6 @@ pub enum FindingsCommand {
     },
     /// Hand findings to another tool
     Export(Export),
-    #[cfg(any())]
     /// Take over a findings.json that another tool wrote
     Import {
         /// The file
@@ -338,12 +343,14 @@ pub enum RunsCommand {
         #[arg(long)]
         print: bool,
     },
-    #[cfg(any())]
-    /// Join the runs directories of several machines into this one
+    /// Join the runs of several machines into this directory
     Merge {
-        /// The other runs directories
+        /// Directories of runs, or run folders. They are only read
         #[arg(required = true)]
         from: Vec<PathBuf>,
+        /// All given runs of an entry become one; otherwise those of the same invocation or CI run
+        #[arg(long)]
+        everything: bool,
     },
     /// Compute the files of runs whose process was killed
     Recover {
@@ -354,22 +361,41 @@ pub enum RunsCommand {
         #[arg(long, conflicts_with = "names")]
         all: bool,
     },
-    #[cfg(any())]
-    /// Compress old runs; findings, report and configuration stay readable
+    /// Compress old runs; findings, reports and configuration stay where they are
     Archive {
-        /// Runs that started more than this many days ago
+        /// These runs, however old they are
+        #[arg(value_name = "RUN")]
+        names: Vec<String>,
+        /// Runs that ended at least this many days ago
         #[arg(long, default_value_t = 90, value_name = "N")]
         days: u32,
+        /// Bring the named runs back
+        #[arg(long, requires = "names")]
+        restore: bool,
         /// Only say what would be done
         #[arg(long)]
         dry_run: bool,
     },
-    #[cfg(any())]
-    /// Remove what archives may lose: logs and large data
+    /// Delete what a run may lose: logs, traces, large data
     Prune {
-        /// Runs that started more than this many days ago
+        /// These runs, however old they are
+        #[arg(value_name = "RUN")]
+        names: Vec<String>,
+        /// Runs that ended at least this many days ago
         #[arg(long, default_value_t = 365, value_name = "N")]
         days: u32,
+        /// Keep logs
+        #[arg(long)]
+        keep_logs: bool,
+        /// Keep traces
+        #[arg(long)]
+        keep_traces: bool,
+        /// Other files from this many bytes on
+        #[arg(long, default_value_t = 1 << 20, value_name = "BYTES")]
+        larger_than: u64,
+        /// The archives too
+        #[arg(long)]
+        archives: bool,
         /// Only say what would be done
         #[arg(long)]
         dry_run: bool,
