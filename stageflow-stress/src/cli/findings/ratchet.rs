@@ -9,16 +9,19 @@ use crate::cli::error::{CliError, NO};
 use crate::cli::items::{Findings, brief, table};
 use crate::cli::place::Place;
 use crate::export::Item;
+use crate::finding::{FindingStatus, FoundFinding};
 use crate::markdown::count;
 use crate::run;
 
 pub fn ratchet(place: &Place, fail_on: Option<Severity>) -> Result<Answer, CliError> {
     let findings = Findings::open(place)?;
     let fail_on = fail_on.unwrap_or(place.settings.fail_on);
-    let ratchet = run::ratchet(&findings.store, &findings.known, fail_on);
-    let items = |list: &[&crate::finding::FoundFinding]| {
-        list.iter().map(|found| Item::new(found)).collect::<Vec<_>>()
-    };
+    let mut ratchet = run::ratchet(&findings.store, &findings.known, fail_on);
+    // A finding that was written by hand is not in the committed file: what its own document says counts.
+    ratchet.unknown.retain(|found| {
+        found.fingerprint.is_some() || found.status.known().is_none_or(FindingStatus::is_open)
+    });
+    let items = |list: &[&FoundFinding]| list.iter().map(|found| Item::new(found)).collect::<Vec<_>>();
     let (unknown, back, accepted) =
         (items(&ratchet.unknown), items(&ratchet.regressions), items(&ratchet.accepted));
     let json = |items: &[Item]| items.iter().map(brief).collect::<Vec<Value>>();
