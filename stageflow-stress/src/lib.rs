@@ -29,6 +29,7 @@
 //! | faults: plans, ports, proof of delivery | [`fault`] |
 //! | the 308 entries with their measurable targets | [`roadmap`] |
 //! | pipelines as data, and the audit of what an engine made of them | [`engine`] |
+//! | the shared suite of scenarios for an engine of one's own | [`conformance`] |
 //! | load at a planned rate, and how a system degrades | [`load`], from [`TestContext::load`] |
 //! | whether a history is linearizable, an effect happened once, a retry kept its schedule, … | [`oracle`], from [`TestContext::verdict`] |
 //! | how good decisions are, and whether a target is shown to be met | [`quality`], from [`TestContext::meets_target`] |
@@ -52,6 +53,7 @@
 //!
 //! * `cli`: the command line `stageflow-test` and the exports. Brings `html`.
 //! * `html`: `report.html` in every run folder and `runs/index.html` over all. No dependencies of its own.
+//! * `log`: records of the crate `log` in the logs of the tests.
 //! * `worker`: targets in a child process. No dependencies of its own.
 //! * `tower`: faults for `tower` services, as a layer.
 //! * `stacks`: when a test hangs, the stack of every thread (Linux).
@@ -65,6 +67,7 @@ mod capture;
 pub mod classify;
 #[cfg(feature = "cli")]
 pub mod cli;
+pub mod conformance;
 pub mod context;
 #[cfg(feature = "cli")]
 mod coverage;

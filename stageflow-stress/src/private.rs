@@ -7,6 +7,7 @@ pub use ::serde_json;
 
 pub use crate::assertion::{Kind as SiteKind, RegisteredSite, Site, SiteHits};
 pub use crate::classify::{Category, Oracle, Pattern, PipelineKind, Priority, Risk, Severity};
+pub use crate::conformance::private as conformance;
 pub use crate::outcome::IntoOutcome;
 pub use crate::own_main::own_main;
 pub use crate::registry::{
@@ -84,10 +85,4 @@ impl<'a> FindingsArgument<'a> for &'a mut Findings {
     fn from_handle(handle: &'a mut Findings) -> Self {
         handle
     }
-}
-
-/// What the conformance suite says until it exists.
-pub fn conformance_refusal(engine: &impl crate::engine::Engine) -> String {
-    let what = format!("the conformance suite for `{}`", engine.name());
-    crate::fault::NotAvailable::new(what).to_string()
 }

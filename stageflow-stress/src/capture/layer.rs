@@ -75,7 +75,7 @@ pub struct StageflowLayer {
 }
 
 /// What a span carries.
-struct SpanData {
+pub struct SpanData {
     /// Its number: unlike `tracing`'s own it is never used again within the process.
     number: u64,
     /// The number of the span around it.
@@ -84,6 +84,14 @@ struct SpanData {
     test: Option<Arc<Active>>,
     /// The path, of a span that belongs to no test: no log tells of it.
     path: String,
+}
+
+#[cfg(feature = "log")]
+impl SpanData {
+    /// The test that it belongs to, its number and that of the span around it.
+    pub fn test_and_ids(&self) -> Option<(Arc<Active>, (u64, u64))> {
+        Some((self.test.clone()?, (self.number, self.parent)))
+    }
 }
 
 impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for StageflowLayer {

@@ -84,8 +84,9 @@ static LOGS: Mutex<Vec<Weak<Shared>>> = Mutex::new(Vec::new());
 impl LogFile {
     /// Starts a log with its header.
     pub fn start(path: PathBuf, mut file: File, header: &Header) -> io::Result<LogFile> {
+        let clean = |(key, value): &(String, String)| (key.clone(), redact::cow(value).into_owned());
         let mut text = String::new();
-        write_header(&mut text, header);
+        write_header(&mut text, &Header(header.0.iter().map(clean).collect()));
         file.write_all(text.as_bytes())?;
         Ok(LogFile::new(path, Rendering::new(file)))
     }
@@ -120,6 +121,11 @@ impl LogFile {
 
     /// Records an event.
     pub fn write(&self, event: &LogEvent<'_>) {
+        self.write_in_span(event, (0, 0));
+    }
+
+    /// Records an event within a span, of which its number and that of the span around it are given.
+    pub fn write_in_span(&self, event: &LogEvent<'_>, (span, parent): (u64, u64)) {
         writer::with(|writer| {
             let clean = |text| redact::text(text).map_or(Cow::Borrowed(text), Cow::Owned);
             writer.bytes.clear();
@@ -135,6 +141,8 @@ impl LogFile {
             let head = Head {
                 level: event.level.map_or(0, |level| position(Level::ALL, level) + 1),
                 route: position(Route::ALL, event.route),
+                span,
+                parent,
                 ..Head::default()
             };
             let aim = writer.aim(&self.shared);

@@ -140,3 +140,28 @@ fn spans_are_told_with_their_times_and_outcome_and_open_ones_are_named() {
     assert!(parsed.spans.iter().any(|span| span.event == SpanEvent::Open));
     drop(kept);
 }
+
+#[test]
+#[cfg(feature = "log")]
+fn records_of_the_crate_log_take_the_way_of_events() {
+    let (_directory, log) = log();
+    assert_eq!(crate::capture::log_crate::install(), None);
+    assert!(crate::capture::log_crate::install().unwrap().contains("another logger"));
+    let test = Arc::new(crate::capture::Active::new(log));
+    let _tag = crate::capture::enter(&test);
+    let subscriber = tracing_subscriber::layer::SubscriberExt::with(
+        tracing_subscriber::registry(),
+        crate::capture::layer(),
+    );
+    ::log::warn!(target: "library", "outside {}", 1);
+    tracing::subscriber::with_default(subscriber, || {
+        tracing::info_span!("run").in_scope(|| ::log::error!("card 4111111111111111"));
+    });
+    let text = test.log.text();
+    let parsed = read(&text);
+    let [outside, inside] = parsed.records.as_slice() else { panic!("{text}") };
+    assert_eq!((&*outside.target, &*outside.message, outside.route), ("library", "outside 1", Route::Thread));
+    assert!(outside.callsite.contains("logfile_tests.rs:"), "{text}");
+    assert_eq!((&*inside.span, inside.level, inside.route), ("run", Some(Level::Error), Route::Span));
+    assert!(inside.message.starts_with("card {{REDACTED:card:"), "{text}");
+}

@@ -12,6 +12,8 @@
 mod arena;
 mod index;
 mod layer;
+#[cfg(feature = "log")]
+mod log_crate;
 mod logfile;
 mod panics;
 mod record;
@@ -30,16 +32,31 @@ pub use spans::SpanSeen;
 
 use std::sync::OnceLock;
 
-/// Whether log events reach us: `None` if they do, else why not.
-static PARTIAL: OnceLock<Option<String>> = OnceLock::new();
+static INSTALLED: OnceLock<Installed> = OnceLock::new();
 
 /// Installs the subscriber and the panic hook, once per process. Returns why the capture is partial, if it is.
 pub fn install() -> Option<String> {
-    PARTIAL
-        .get_or_init(|| {
-            panics::install();
-            layer::install()
-        })
-        .clone()
-        .filter(|_| !layer::is_joined())
+    let installed = INSTALLED.get_or_init(|| {
+        panics::install();
+        Installed { events: layer::install(), records: records() }
+    });
+    let events = installed.events.clone().filter(|_| !layer::is_joined());
+    let reasons: Vec<String> = events.into_iter().chain(installed.records.clone()).collect();
+    (!reasons.is_empty()).then(|| reasons.join("; "))
+}
+
+/// Why the process's logs are not complete.
+#[derive(Debug)]
+struct Installed {
+    /// Events of `tracing`.
+    events: Option<String>,
+    /// Records of the crate `log`.
+    records: Option<String>,
+}
+
+fn records() -> Option<String> {
+    #[cfg(feature = "log")]
+    return log_crate::install();
+    #[cfg(not(feature = "log"))]
+    None
 }

@@ -200,7 +200,7 @@ impl Rendering {
             Kind::Dynamic => {
                 record.target = reader.text()?.into();
                 record.callsite = reader.text()?.into();
-                record.span = outer.into();
+                record.span = self.spans.get(&head.span).map_or(outer, |span| &span.path).into();
                 record.message = reader.text()?.into();
                 while !reader.0.is_empty() {
                     record.fields.push((reader.text()?.into(), reader.text()?.into()));

@@ -133,7 +133,7 @@ impl TestContext {
 }
 
 impl Inner {
-    pub(super) fn check(
+    pub(crate) fn check(
         &self,
         name: &str,
         passed: bool,

@@ -2,8 +2,8 @@
 //!
 //! An [`Engine`] takes a [`PipelineSpec`] plus [`RunOptions`] and returns a [`RunReport`] of what happened, so that one
 //! scenario can be put to any implementation: a port of Stageflow, the published Python package in a child process, or a
-//! project's own engine through a short adapter. The conformance suite over it, `conformance!`, comes with a
-//! later version; today the trait and its data are complete and the worker implements them.
+//! project's own engine through a short adapter. [`Script`] is what such an adapter is built on: it plays the stages and
+//! writes down what they did. [`conformance`](crate::conformance) is the suite over it.
 //!
 //! [`audit`] judges a report by invariants that hold for every pipeline on every engine, so that a scenario needs no
 //! oracle of its own; [`compare`] judges two reports that must not differ. What each rule says is listed there.
@@ -21,17 +21,37 @@
 //! ```
 
 mod audit;
+mod capability;
+mod options;
+mod parts;
 mod report;
 mod rules;
+mod script;
 mod spec;
 #[cfg(test)]
 mod tests;
 
 pub use audit::{audit, compare};
-pub use report::{Effect, EngineEvent, RunEnd, RunReport, StageReport, StageStatus};
-pub use spec::{Behavior, FlakyHow, PipelineSpec, RunOptions, SpecError, StageKind, StageSpec};
+pub use capability::{Capabilities, Capability};
+pub use options::{Breaker, Hook, InterceptorSpec, Interrupt, InterruptHow, Moment, RunOptions, SinkSpec};
+pub use parts::{Condition, Field, GuardRetry, ToolSpec, ValueType};
+pub use report::{Effect, EngineEvent, EngineLog, RunEnd, RunReport, SinkReport, StageReport, StageStatus};
+pub use script::{Boxed, Driven, Played, Raised, Script, StageIo};
+pub use spec::{Behavior, FlakyHow, PipelineSpec, SpecError, StageKind, StageSpec};
 
 use std::future::Future;
+
+use crate::classify::words;
+
+words! {
+    /// How several runs of one graph follow each other.
+    pub enum Overlap: "overlap" {
+        /// All at once.
+        Together = "together",
+        /// Each after the end of the one before it.
+        InTurn = "in_turn",
+    }
+}
 
 /// Runs pipelines that are given as data.
 ///
@@ -61,6 +81,26 @@ pub trait Engine: Send + Sync {
         pipeline: &PipelineSpec,
         options: &RunOptions,
     ) -> impl Future<Output = Result<RunReport, EngineError>> + Send;
+
+    /// What the engine can do beyond running stages in the order of their dependencies. Nothing, unless told.
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::none()
+    }
+
+    /// Builds the pipeline once and runs it once for each of `runs`: the runs share the graph, and with it whatever the
+    /// engine keeps in it, such as an idempotency store or a circuit breaker. Reports are in the order of `runs`.
+    ///
+    /// Needed for [`Capability::SharedGraph`].
+    fn run_all(
+        &self,
+        pipeline: &PipelineSpec,
+        runs: &[RunOptions],
+        overlap: Overlap,
+    ) -> impl Future<Output = Result<Vec<RunReport>, EngineError>> + Send {
+        let _ = (pipeline, runs, overlap);
+        let (engine, what) = (self.name(), Capability::SharedGraph.to_string());
+        async move { Err(EngineError::Unsupported { engine, what }) }
+    }
 }
 
 /// Why a run could not be observed.
@@ -78,6 +118,14 @@ pub enum EngineError {
         /// What was asked for.
         what: String,
     },
+    /// The engine is not there: not installed, not configured. A test that needs it is skipped, visibly.
+    #[error("the engine {engine} is not there: {why}")]
+    Missing {
+        /// Name of the engine.
+        engine: String,
+        /// What was looked for, and what to do.
+        why: String,
+    },
     /// The engine broke down: its process died, its answer could not be read.
     #[error("the engine {engine} broke down: {why}")]
     Broken {
@@ -86,38 +134,4 @@ pub enum EngineError {
         /// What happened.
         why: String,
     },
-}
-
-/// Runs the shared suite of roadmap tests and probes against an engine.
-///
-/// # What works today
-/// The suite comes with a later version. Until then the macro takes any [`Engine`] and expands to one test that is red and
-/// says so: no engine is conformant for want of a suite.
-///
-/// ```no_run
-/// # use stageflow_stress::engine::*;
-/// # struct MyEngine;
-/// # impl Engine for MyEngine {
-/// #     fn name(&self) -> String { "mine".to_owned() }
-/// #     async fn run(&self, _: &PipelineSpec, _: &RunOptions) -> Result<RunReport, EngineError> {
-/// #         Ok(RunReport::new(RunEnd::Ok))
-/// #     }
-/// # }
-/// stageflow_stress::conformance!(MyEngine);
-/// # fn main() {}
-/// ```
-#[macro_export]
-macro_rules! conformance {
-    ($engine:expr $(,)?) => {
-        #[cfg(test)]
-        mod stageflow_conformance {
-            #[allow(unused_imports)]
-            use super::*;
-
-            #[::core::prelude::v1::test]
-            fn conformance() {
-                ::core::panic!("{}", $crate::__private::conformance_refusal(&$engine));
-            }
-        }
-    };
 }

@@ -84,6 +84,22 @@ pub struct RunReport {
     /// The last lines that the process wrote, where the run ended with its death.
     #[serde(default)]
     pub last_lines: Vec<String>,
+    /// The engine's own identity of the run.
+    #[serde(default)]
+    pub run_id: Option<String>,
+    /// Records of the engine's log, where they were kept one by one.
+    #[serde(default)]
+    pub logs: Vec<EngineLog>,
+    /// What the engine says about its delivery of events.
+    #[serde(default)]
+    pub sink: Option<SinkReport>,
+    /// The snapshot's data after the run, as the engine holds it.
+    #[serde(default)]
+    pub snapshot: Option<Value>,
+    /// How much the engine still holds when the run is over and its grace window closed, in a unit of its own (objects,
+    /// entries, bytes). Compared with itself only.
+    #[serde(default)]
+    pub retained: Option<u64>,
 }
 
 impl RunReport {
@@ -103,6 +119,11 @@ impl RunReport {
             loop_errors: Vec::new(),
             log_counts: BTreeMap::new(),
             last_lines: Vec::new(),
+            run_id: None,
+            logs: Vec::new(),
+            sink: None,
+            snapshot: None,
+            retained: None,
         }
     }
 
@@ -142,6 +163,9 @@ pub struct StageReport {
     /// When its body was first entered, in milliseconds since the start of the run.
     #[serde(default)]
     pub started_ms: Option<f64>,
+    /// When each attempt entered its body, in milliseconds since the start of the run.
+    #[serde(default)]
+    pub attempt_starts_ms: Vec<f64>,
     /// When its body ended the last time; absent while it runs.
     #[serde(default)]
     pub ended_ms: Option<f64>,
@@ -174,6 +198,7 @@ impl StageReport {
             reported: false,
             attempts: 0,
             started_ms: None,
+            attempt_starts_ms: Vec::new(),
             ended_ms: None,
             returned: None,
             raised: None,
@@ -210,6 +235,59 @@ impl Effect {
     /// An effect within the run.
     pub fn new(name: impl Into<String>, at_ms: f64) -> Self {
         Effect { name: name.into(), stage: None, at_ms, after_end: false }
+    }
+}
+
+/// A record of the engine's log.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct EngineLog {
+    /// Its level, such as `ERROR`.
+    pub level: String,
+    /// Who wrote it.
+    #[serde(default)]
+    pub logger: String,
+    /// Its text.
+    pub message: String,
+    /// What was attached to it.
+    #[serde(default)]
+    pub fields: Map<String, Value>,
+}
+
+impl EngineLog {
+    /// A record without fields.
+    pub fn new(level: impl Into<String>, logger: impl Into<String>, message: impl Into<String>) -> Self {
+        EngineLog { level: level.into(), logger: logger.into(), message: message.into(), fields: Map::new() }
+    }
+
+    /// Attaches a value.
+    #[must_use]
+    pub fn field(mut self, key: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.fields.insert(key.into(), value.into());
+        self
+    }
+}
+
+/// What the engine says about its delivery of events, when its queue was drained and closed.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct SinkReport {
+    /// Events that it handed to its queue or refused.
+    pub emitted: u64,
+    /// Events that the sink took.
+    pub delivered: u64,
+    /// Events that it dropped because the queue was full.
+    pub dropped: u64,
+    /// Events that the sink refused.
+    pub failed: u64,
+}
+
+impl SinkReport {
+    /// The four counts.
+    #[must_use]
+    pub fn new(emitted: u64, delivered: u64, dropped: u64, failed: u64) -> Self {
+        SinkReport { emitted, delivered, dropped, failed }
     }
 }
 

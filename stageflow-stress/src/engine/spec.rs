@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::parts::{Condition, Field, GuardRetry, ToolSpec};
 use crate::classify::words;
 
 words! {
@@ -45,18 +46,43 @@ pub struct PipelineSpec {
     pub name: String,
     /// The stages, in the order in which they are declared to the engine.
     pub stages: Vec<StageSpec>,
+    /// Tools that its stages can call.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub tools: Vec<ToolSpec>,
+    /// Guards whose refusal sends the work back.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub guard_retries: Vec<GuardRetry>,
 }
 
 impl PipelineSpec {
     /// An empty pipeline.
     pub fn new(name: impl Into<String>) -> Self {
-        PipelineSpec { name: name.into(), stages: Vec::new() }
+        PipelineSpec { name: name.into(), stages: Vec::new(), tools: Vec::new(), guard_retries: Vec::new() }
     }
 
     /// Adds a stage.
     #[must_use]
     pub fn stage(mut self, stage: StageSpec) -> Self {
         self.stages.push(stage);
+        self
+    }
+
+    /// Adds a tool.
+    #[must_use]
+    pub fn tool(mut self, tool: ToolSpec) -> Self {
+        self.tools.push(tool);
+        self
+    }
+
+    /// Sends the work back to `retry_stage` when `guard` fails, until the guard was asked `max_attempts` times.
+    #[must_use]
+    pub fn guard_retry(
+        mut self,
+        guard: impl Into<String>,
+        retry_stage: impl Into<String>,
+        max_attempts: u32,
+    ) -> Self {
+        self.guard_retries.push(GuardRetry::new(guard, retry_stage, max_attempts));
         self
     }
 
@@ -133,6 +159,19 @@ pub struct StageSpec {
     /// The side effect that it records, after the sleep and before the behavior.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub effect: Option<String>,
+    /// The engine's own deadline for one attempt, in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub timeout_ms: Option<u64>,
+    /// When it runs at all.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub when: Option<Condition>,
+    /// The side effect of a clean-up that it registers with the engine when it is entered, before its sleep. The engine
+    /// owes it at the end of the run, however that comes.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub cleanup: Option<String>,
+    /// What it promises to return, as its contract with the engine.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub returns: Vec<Field>,
 }
 
 impl StageSpec {
@@ -145,6 +184,10 @@ impl StageSpec {
             behavior,
             sleep_ms: 0,
             effect: None,
+            timeout_ms: None,
+            when: None,
+            cleanup: None,
+            returns: Vec::new(),
         }
     }
 
@@ -173,6 +216,43 @@ impl StageSpec {
     #[must_use]
     pub fn effect(mut self, name: impl Into<String>) -> Self {
         self.effect = Some(name.into());
+        self
+    }
+
+    /// Sets the engine's own deadline for one attempt, in milliseconds.
+    #[must_use]
+    pub fn timeout_ms(mut self, ms: u64) -> Self {
+        self.timeout_ms = Some(ms);
+        self
+    }
+
+    /// Runs only if `stage`, which becomes a dependency, returned `equals` under `key`.
+    #[must_use]
+    pub fn when(
+        mut self,
+        stage: impl Into<String>,
+        key: impl Into<String>,
+        equals: impl Into<Value>,
+    ) -> Self {
+        let stage = stage.into();
+        if !self.after.contains(&stage) {
+            self.after.push(stage.clone());
+        }
+        self.when = Some(Condition { stage, key: key.into(), equals: equals.into() });
+        self
+    }
+
+    /// Registers a clean-up when it is entered.
+    #[must_use]
+    pub fn cleanup(mut self, effect: impl Into<String>) -> Self {
+        self.cleanup = Some(effect.into());
+        self
+    }
+
+    /// Promises a key of its output.
+    #[must_use]
+    pub fn returns(mut self, field: Field) -> Self {
+        self.returns.push(field);
         self
     }
 }
@@ -252,6 +332,28 @@ pub enum Behavior {
         /// Milliseconds.
         ms: u64,
     },
+    /// Returns, under `key`, the snapshot's value of that key; null if it has none.
+    Input {
+        /// The key.
+        key: String,
+    },
+    /// Ends with the status `fail` if the snapshot's value of `key` is true, and returns nothing otherwise.
+    FailIf {
+        /// The key.
+        key: String,
+    },
+    /// Calls a tool of the pipeline and returns `{"tool": NAME}`. If the engine says that the call failed or was denied,
+    /// the stage fails.
+    Tool {
+        /// The tool.
+        name: String,
+    },
+    /// Runs another pipeline within this one, through the engine's own facility, and returns `{"child": {STAGE: DATA}}`.
+    /// If the engine says that it did not succeed, the stage fails. Stages of the child are reported as `PARENT/CHILD`.
+    Sub {
+        /// The child.
+        pipeline: Box<PipelineSpec>,
+    },
 }
 
 words! {
@@ -261,6 +363,8 @@ words! {
         Raise = "raise",
         /// It raises the platform's timeout error.
         Timeout = "timeout",
+        /// It raises an error of a kind that the engine's retry facility does not retry by default.
+        Permanent = "permanent",
         /// It returns the status `fail`.
         Fail = "fail",
         /// It returns the status `retry`.
@@ -272,6 +376,27 @@ impl Behavior {
     /// Returns one value under one key.
     pub fn emit(key: impl Into<String>, value: impl Into<Value>) -> Self {
         Behavior::Const { data: serde_json::Map::from_iter([(key.into(), value.into())]) }
+    }
+
+    /// Returns the snapshot's value of `key`.
+    pub fn input(key: impl Into<String>) -> Self {
+        Behavior::Input { key: key.into() }
+    }
+
+    /// Fails if the snapshot says so.
+    pub fn fail_if(key: impl Into<String>) -> Self {
+        Behavior::FailIf { key: key.into() }
+    }
+
+    /// Calls a tool.
+    pub fn tool(name: impl Into<String>) -> Self {
+        Behavior::Tool { name: name.into() }
+    }
+
+    /// Runs another pipeline.
+    #[must_use]
+    pub fn sub(pipeline: PipelineSpec) -> Self {
+        Behavior::Sub { pipeline: Box::new(pipeline) }
     }
 
     /// Sums `key` over the dependencies.
@@ -308,80 +433,6 @@ impl Behavior {
     /// Ends with the status `fail`.
     pub fn fail(message: impl Into<String>) -> Self {
         Behavior::Fail { message: message.into() }
-    }
-}
-
-/// Options of one run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct RunOptions {
-    /// Deadline that the engine's caller sets, in milliseconds; the run is cancelled when it passes.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub timeout_ms: Option<u64>,
-    /// How long effects and tasks are watched after the run has ended, in milliseconds.
-    pub grace_ms: u64,
-    /// Attempts per stage that the engine's retry facility is configured for; 1 leaves it off.
-    pub max_attempts: u32,
-    /// Input text of the run.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub input_text: Option<String>,
-    /// Key under which the engine's idempotency facility knows the request.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub idempotency_key: Option<String>,
-}
-
-impl Default for RunOptions {
-    fn default() -> Self {
-        RunOptions {
-            timeout_ms: None,
-            grace_ms: 200,
-            max_attempts: 1,
-            input_text: None,
-            idempotency_key: None,
-        }
-    }
-}
-
-impl RunOptions {
-    /// No deadline, 200 ms of grace, one attempt.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Sets the deadline.
-    #[must_use]
-    pub fn timeout(mut self, deadline: Duration) -> Self {
-        self.timeout_ms = Some(u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX));
-        self
-    }
-
-    /// Sets the grace window.
-    #[must_use]
-    pub fn grace(mut self, window: Duration) -> Self {
-        self.grace_ms = u64::try_from(window.as_millis()).unwrap_or(u64::MAX);
-        self
-    }
-
-    /// Configures the engine's retry facility.
-    #[must_use]
-    pub fn max_attempts(mut self, attempts: u32) -> Self {
-        self.max_attempts = attempts;
-        self
-    }
-
-    /// Sets the input text.
-    #[must_use]
-    pub fn input_text(mut self, text: impl Into<String>) -> Self {
-        self.input_text = Some(text.into());
-        self
-    }
-
-    /// Sets the key of the engine's idempotency facility.
-    #[must_use]
-    pub fn idempotency_key(mut self, key: impl Into<String>) -> Self {
-        self.idempotency_key = Some(key.into());
-        self
     }
 }
 

@@ -39,7 +39,6 @@ pub(crate) use catalogue::{Catalogue, Catalogued, PlaceState, Registered, test_k
 #[cfg(feature = "cli")]
 pub(crate) use claim::claim_by_hand;
 pub(crate) use claim::folders_of;
-#[cfg(feature = "cli")]
 pub(crate) use claim::read_info;
 pub(crate) use files::{create_unique, locked, shown_below, write_atomically, write_whole};
 #[cfg(feature = "cli")]

@@ -10,7 +10,7 @@ use crate::capture::{Active, LogFile};
 use crate::context::{Background, Collected, Inner, TestContext};
 use crate::journal::record::TestStart;
 use crate::log::format::Header;
-use crate::registry::{TestDef, TestKind};
+use crate::registry::{Body, Flavor, TestDef, TestKind};
 use crate::roadmap::Entry;
 use crate::run::{Run, create_unique, file_time, shown_below, slug, state::EntryInfo};
 use crate::sys;
@@ -68,7 +68,7 @@ pub fn set_up(session: &'static Session, def: &'static TestDef) -> Result<TestCo
             .or_else(super::repetition),
         log: run.relative(&log_path),
     };
-    let log = LogFile::start(log_path, log_file, &header(&start, &entry, &run, session))
+    let log = LogFile::start(log_path, log_file, &header(def, &start, &entry, &run, session))
         .map_err(|error| format!("cannot write the log header of {}: {error}", start.name))?;
     let active = Arc::new(Active::new(log));
     Ok(TestContext {
@@ -148,7 +148,7 @@ fn reproduce(def: &TestDef, name: &str, seed: u64) -> String {
     format!("STAGEFLOW_SEED={seed} cargo test -p {} {binary} -- --exact {name}", def.package)
 }
 
-fn header(start: &TestStart, entry: &Entry, run: &Run, session: &Session) -> Header {
+fn header(def: &TestDef, start: &TestStart, entry: &Entry, run: &Run, session: &Session) -> Header {
     let mut header = Header::new()
         .with("test", &start.name)
         .with("entry", entry.id)
@@ -156,6 +156,7 @@ fn header(start: &TestStart, entry: &Entry, run: &Run, session: &Session) -> Hea
         .with("attempt", start.attempt.to_string())
         .with("seed", start.seed.to_string())
         .with("root seed", session.store.seed.to_string())
+        .with("configuration", configuration(def))
         .with("iterations", start.iterations.to_string())
         .with("sdk", env!("CARGO_PKG_VERSION"))
         .with("reproduce", &start.reproduce);
@@ -163,6 +164,30 @@ fn header(start: &TestStart, entry: &Entry, run: &Run, session: &Session) -> Hea
         header = header.with(fact.fact.as_str(), &fact.value);
     }
     header
+}
+
+/// What the test runs on.
+fn configuration(def: &TestDef) -> String {
+    let options = &def.options;
+    let mut parts = vec![match (&def.body, options.flavor) {
+        (Body::Sync(_) | Body::SyncProbe(_), _) => "synchronous".to_owned(),
+        (_, Flavor::CurrentThread) => "current_thread".to_owned(),
+        (_, Flavor::MultiThread) => match options.worker_threads {
+            Some(workers) => format!("multi_thread, {workers} workers"),
+            None => "multi_thread".to_owned(),
+        },
+    }];
+    if options.start_paused {
+        parts.push("time paused".to_owned());
+    }
+    if options.concurrent {
+        parts.push("concurrent".to_owned());
+    }
+    if options.isolate.is_some() {
+        parts.push("isolated".to_owned());
+    }
+    parts.push(if cfg!(debug_assertions) { "debug build" } else { "release build" }.to_owned());
+    parts.join(", ")
 }
 
 fn owned(texts: &[&str]) -> Vec<String> {

@@ -137,6 +137,7 @@ impl PythonWorker {
                 command: search.advice(if self.version == ACCEPTED { VERSION } else { &self.version }),
             });
         }
+        worker.set_capabilities(&hello);
         worker.set_about(format!("stageflow-core {version} (Python {})", text("python").unwrap_or("?")));
         Ok(worker)
     }

@@ -22,11 +22,21 @@ import traceback
 import weakref
 
 PROTOCOL = 1
+# What the package has a facility for that this script drives, in the words of the room `engine`.
+CAPABILITIES = [
+    *("retry", "back-off", "cancel", "abandon", "stage time-out", "runs of one graph", "idempotency"),
+    *("look-up by key", "tools", "approval", "guard retry", "interceptors", "events", "back-pressure", "logs"),
+    *("sub-pipelines", "clean-up", "contracts", "snapshot", "snapshot round trip", "validation"),
+]
 RUN = contextvars.ContextVar("stageflow_worker_run", default=None)
 PIPELINES = {}
 # Turns of the loop that a task cancelled by the engine gets before it counts as alive at the end.
 SETTLE_TURNS = 5
 EFFECT_LOGGER = "stageflow_stress.effect"
+# What these write is not the target's.
+FOREIGN_LOGGERS = {"asyncio", "py.warnings", "concurrent.futures", "stageflow_worker"}
+# Records that a report carries one by one; all of them are counted and streamed.
+MOST_LOGS = 500
 
 
 # --- The wire ---------------------------------------------------------------------------------------------------
@@ -110,6 +120,10 @@ class LogTap(logging.Handler):
             run.saw_log(record.levelname, fields)
             if record.name == EFFECT_LOGGER:
                 run.effect(message, fields.get("stage"))
+            elif record.name not in FOREIGN_LOGGERS and len(run.logs) < MOST_LOGS:
+                run.logs.append(
+                    {"level": record.levelname, "logger": record.name, "message": message, "fields": plain(fields)}
+                )
         if run is None or run.stream_logs:
             self.wire.send(
                 {
@@ -147,6 +161,7 @@ class Stage:
         self.name = name
         self.attempts = 0
         self.started_ms = None
+        self.attempt_starts_ms = []
         self.ended_ms = None
         self.returned = None
         self.returned_data = None
@@ -169,6 +184,7 @@ class Stage:
             "reported": output is not None,
             "attempts": self.attempts,
             "started_ms": self.started_ms,
+            "attempt_starts_ms": self.attempt_starts_ms,
             "ended_ms": self.ended_ms,
             "returned": self.returned,
             "raised": self.raised,
@@ -191,12 +207,20 @@ class Run:
         self.events = []
         self.loop_errors = []
         self.log_counts = {}
+        self.logs = []
+        self.tool_calls = {}
+        # Called at the first start and the first end of each stage.
+        self.on_moment = None
         self.tasks = weakref.WeakSet()
         self.ended = False
         self.t0 = time.perf_counter()
 
     def now(self):
         return (time.perf_counter() - self.t0) * 1000.0
+
+    def moment(self, at, stage):
+        if self.on_moment is not None:
+            self.on_moment(at, stage)
 
     def saw_log(self, level, fields):
         for key in (f"level:{level}", f"event:{fields['event']}" if "event" in fields else None):
@@ -225,15 +249,18 @@ class Run:
         stage = self.stages.setdefault(name, Stage(name))
         stage.attempts += 1
         stage.started_ms = self.now() if stage.started_ms is None else stage.started_ms
+        stage.attempt_starts_ms.append(self.now())
         stage.ended_ms = stage.returned = stage.returned_data = stage.raised = stage.error = None
         mark = {"n": "stage", "run": self.id, "stage": name, "attempt": stage.attempts}
         self.note({**mark, "at": "start", "at_ms": self.now()})
+        self.moment("start", name)
         try:
             output = await body(ctx)
         except BaseException as exc:
             stage.raised, stage.error = type(exc).__name__, str(exc)
             stage.ended_ms = self.now()
             self.note({**mark, "at": "end", "raised": stage.raised, "at_ms": stage.ended_ms})
+            self.moment("end", name)
             raise
         if isinstance(output, StageOutput):
             stage.returned, data, stage.error = output.status.value, output.data, output.error
@@ -242,6 +269,7 @@ class Run:
         stage.returned_data = freeze(data)
         stage.ended_ms = self.now()
         self.note({**mark, "at": "end", "status": stage.returned, "at_ms": stage.ended_ms})
+        self.moment("end", name)
         return output
 
     def alive(self):
@@ -256,23 +284,26 @@ def task_names(tasks):
 # --- Pipelines --------------------------------------------------------------------------------------------------
 
 
-async def behave(run, spec, attempt, ctx):
+async def behave(run, scene, spec, attempt, ctx):
     """The body of a stage that is given as data."""
     from stageflow.api import StageOutput
 
+    name = scene.path + spec["name"]
+    if spec.get("cleanup"):
+        scene.on_cleanup(spec["cleanup"], name)
     if spec["sleep_ms"]:
         await asyncio.sleep(spec["sleep_ms"] / 1000)
     if spec.get("effect"):
-        run.effect(spec["effect"], spec["name"])
+        run.effect(spec["effect"], name)
     do = spec["behavior"]
     what = do["do"]
     after = spec["after"]
     if what in READERS:
         seen = {dep: ctx.inputs.get_output(dep) for dep in after}
-        run.stages[spec["name"]].seen = {d: freeze(o.data) for d, o in seen.items() if o is not None}
+        run.stages[name].seen = {d: freeze(o.data) for d, o in seen.items() if o is not None}
 
     if what == "const":
-        return StageOutput.ok(freeze(do["data"]))
+        return promised(spec, freeze(do["data"]))
     if what == "echo":
         merged = {}
         for dep in sorted(after):
@@ -291,8 +322,13 @@ async def behave(run, spec, attempt, ctx):
         return StageOutput.ok({do["key"]: [*ctx.inputs.require_from(after[0], do["key"]), do["item"]]})
     if what == "read":
         return StageOutput.ok({do["key"]: ctx.inputs.get(do["key"])})
+    if what == "input":
+        return StageOutput.ok({do["key"]: freeze(ctx.snapshot.metadata.get(do["key"]))})
     if what == "fail":
         return StageOutput.fail(do["message"])
+    if what == "fail_if":
+        down = ctx.snapshot.metadata.get(do["key"]) is True
+        return StageOutput.fail(f"{do['key']} is set") if down else StageOutput.ok({})
     if what == "panic":
         raise RuntimeError(do["message"])
     if what == "flaky":
@@ -308,11 +344,18 @@ async def behave(run, spec, attempt, ctx):
     if what == "block":
         time.sleep(do["ms"] / 1000)
         return StageOutput.ok({})
+    if what == "tool":
+        error = await scene.call_tool(do["name"], ctx)
+        return StageOutput.fail(error) if error else StageOutput.ok({"tool": do["name"]})
+    if what == "sub":
+        return await scene.run_child(do["pipeline"], spec["name"], ctx)
     raise Unsupported(f"the behavior {what}")
 
 
 READERS = {"echo", "sum", "increment", "append", "append_copy", "read"}
-BEHAVIORS = READERS | {"const", "fail", "panic", "flaky", "skip", "cancel", "retry", "block"}
+BEHAVIORS = READERS | {
+    *("const", "input", "fail", "fail_if", "panic", "flaky", "skip", "cancel", "retry", "block", "tool", "sub"),
+}
 
 
 def fail_once(how, message):
@@ -322,31 +365,183 @@ def fail_once(how, message):
         return StageOutput.fail(message)
     if how == "retry":
         return StageOutput.retry(message)
+    if how == "permanent":
+        raise ValueError(message)
     # Both types are retryable by the default of the package's RetryInterceptor.
     raise (TimeoutError if how == "timeout" else ConnectionError)(message)
+
+
+def promised(spec, data):
+    """Data as an output, through the package's typed output where the stage promises something."""
+    from stageflow.api import StageOutput
+
+    if not spec.get("returns"):
+        return StageOutput.ok(data)
+    from typing import Optional
+
+    from pydantic import ConfigDict, StrictBool, StrictFloat, StrictInt, StrictStr, create_model
+    from stageflow.contracts.typed_output import TypedStageOutput
+
+    types = {
+        "text": StrictStr,
+        "integer": StrictInt,
+        "number": StrictInt | StrictFloat,
+        "boolean": StrictBool,
+        "list": list,
+        "object": dict,
+    }
+    fields = {}
+    for field in spec["returns"]:
+        kind = types[field["is"]]
+        fields[field["key"]] = (Optional[kind], None) if field.get("optional") else (kind, ...)
+    model = create_model("Promise", __config__=ConfigDict(extra="allow"), **fields)
+    TypedStageOutput(model).validate(data)
+    return StageOutput.ok(data)
 
 
 class Unsupported(Exception):
     pass
 
 
-def build(spec, run):
-    from stageflow.api import Pipeline, stage
-
-    declared = []
+def check_spec(spec, options):
+    """Refuses what the package has no facility for, instead of running something else."""
     for one in spec["stages"]:
         if one["behavior"]["do"] not in BEHAVIORS:
             raise Unsupported(f"the behavior {one['behavior']['do']}")
+        if one.get("when"):
+            raise Unsupported("a condition on a value: stages are conditional on a skip reason")
+        if one["behavior"]["do"] == "sub":
+            check_spec(one["behavior"]["pipeline"], {})
+    if any(tool.get("timeout_ms") for tool in spec.get("tools", ())):
+        raise Unsupported("a deadline of a tool")
+    if options.get("breaker"):
+        raise Unsupported("a breaker with figures of one's own")
+    if options.get("undo_on_failure"):
+        raise Unsupported("an undo that the engine calls")
 
-        async def body(ctx, one=one):
-            attempt = run.stages[one["name"]].attempts
-            return await behave(run, one, attempt, ctx)
 
-        async def runner(ctx, one=one, body=body):
-            return await run.observe(one["name"], body, ctx)
+class Scene:
+    """A built graph of a pipeline that is given as data. Its runs share it; which of them a stage works for is known by
+    the context variable."""
 
-        declared.append(stage(one["name"], runner, one["kind"].lower(), tuple(one["after"])))
-    return Pipeline.from_stages(*declared, name=spec["name"])
+    def __init__(self, spec, options, path=""):
+        from stageflow.api import Pipeline, stage
+
+        self.spec = spec
+        self.path = path
+        self.tools = {tool["name"]: tool for tool in spec.get("tools", ())}
+        self.options = options
+        declared = []
+        for one in spec["stages"]:
+
+            async def runner(ctx, one=one):
+                run = RUN.get()
+                name = self.path + one["name"]
+
+                async def body(ctx):
+                    return await behave(run, self, one, run.stages[name].attempts, ctx)
+
+                return await run.observe(name, body, ctx)
+
+            declared.append(stage(one["name"], runner, one["kind"].lower(), tuple(one["after"])))
+        self.pipeline = Pipeline.from_stages(*declared, name=spec["name"])
+        self.graph = self.pipeline.build(
+            interceptors=interceptors_for(options), guard_retry_strategy=guard_retries(spec)
+        )
+
+    def on_cleanup(self, effect, stage):
+        run = RUN.get()
+
+        async def cleanup():
+            run.effect(effect, stage)
+
+        self.graph.register_cleanup(cleanup, name=effect)
+
+    async def call_tool(self, name, ctx):
+        """Calls a tool through the package's executor; returns the error's text, if there is one."""
+        from types import SimpleNamespace
+        from uuid import uuid4
+
+        from stageflow.tools.approval import ApprovalService
+        from stageflow.tools.definitions import ToolDefinition, ToolOutput
+        from stageflow.tools.executor_v2 import AdvancedToolExecutor, ToolExecutorConfig
+
+        run = RUN.get()
+        answers = run.options.get("approvals") or {}
+
+        class Approvals(ApprovalService):
+            async def request_approval(self, *args, **kwargs):
+                request = await super().request_approval(*args, **kwargs)
+                if request.tool_name in answers:
+                    await self.record_decision(request.id, granted=answers[request.tool_name])
+                return request
+
+        executor = AdvancedToolExecutor(
+            ToolExecutorConfig(approval_timeout_seconds=0.05), approval_service=Approvals()
+        )
+        for tool in self.tools.values():
+
+            async def handler(_input, tool=tool):
+                calls = run.tool_calls[tool["name"]] = run.tool_calls.get(tool["name"], 0) + 1
+                if tool.get("sleep_ms"):
+                    await asyncio.sleep(tool["sleep_ms"] / 1000)
+                if tool.get("effect"):
+                    run.effect(tool["effect"], None)
+                if calls <= tool.get("failures", 0):
+                    raise RuntimeError(f"call {calls} fails")
+                return ToolOutput(success=True, data={})
+
+            executor.register(
+                ToolDefinition(
+                    name=tool["name"],
+                    action_type=tool["name"],
+                    handler=handler,
+                    requires_approval=tool.get("needs_approval", False),
+                )
+            )
+        try:
+            await executor.execute(SimpleNamespace(id=uuid4(), type=name, payload={}), ctx)
+        except Exception as exc:
+            return f"{type(exc).__name__}: {exc}"
+        return None
+
+    async def run_child(self, spec, parent, ctx):
+        """Runs another pipeline through the package's spawner."""
+        from uuid import uuid4
+
+        from stageflow.api import StageOutput
+        from stageflow.pipeline.subpipeline import get_subpipeline_spawner
+
+        child = Scene(spec, {}, f"{self.path}{parent}/")
+        spawned = await get_subpipeline_spawner().spawn(
+            spec["name"],
+            ctx.as_pipeline_context(),
+            correlation_id=uuid4(),
+            parent_stage_id=parent,
+            runner=child.graph.run,
+        )
+        if not spawned.success:
+            return StageOutput.fail(spawned.error or "the child did not succeed")
+        outputs = spawned.data.get("result", spawned.data) if spawned.data else {}
+        return StageOutput.ok({"child": {name: output.data for name, output in outputs.items()}})
+
+
+def guard_retries(spec):
+    retries = spec.get("guard_retries")
+    if not retries:
+        return None
+    from stageflow.pipeline.guard_retry import GuardRetryPolicy, GuardRetryStrategy
+
+    # Stagnation is another limit than the one that is asked for.
+    policies = {
+        one["guard"]: GuardRetryPolicy(
+            retry_stage=one["retry_stage"],
+            max_attempts=one["max_attempts"],
+            stagnation_limit=one["max_attempts"] + 1,
+        )
+        for one in retries
+    }
+    return GuardRetryStrategy(policies=policies)
 
 
 def watched(pipeline, run):
@@ -368,47 +563,172 @@ def watched(pipeline, run):
 
 def interceptors_for(options):
     attempts = options.get("max_attempts", 1)
-    if attempts <= 1:
+    hooks = options.get("interceptors") or []
+    if attempts <= 1 and not hooks:
         return None
     from stageflow.pipeline.interceptors import get_default_interceptors
     from stageflow.pipeline.retry import JitterStrategy, RetryInterceptor
 
     chain = get_default_interceptors()
-    chain.append(RetryInterceptor(max_attempts=attempts, base_delay_ms=5, jitter_strategy=JitterStrategy.NONE))
+    if attempts > 1:
+        first = options.get("backoff_ms") or 5
+        chain.append(
+            RetryInterceptor(
+                max_attempts=attempts,
+                base_delay_ms=first,
+                max_delay_ms=options.get("max_backoff_ms") or 30_000,
+                jitter_strategy=JitterStrategy.NONE,
+            )
+        )
+    # Lower is outer; the package's own end at 50.
+    chain.extend(hook(one, 60 + at) for at, one in enumerate(hooks))
     return chain
 
 
-async def run_pipeline(request, wire):
-    from stageflow.pipeline.dag import UnifiedPipelineCancelled
+def hook(spec, order):
+    """An interceptor that is given as data."""
+    from datetime import UTC, datetime
 
+    from stageflow.pipeline.interceptors import BaseInterceptor, InterceptorResult
+    from stageflow.stages.result import StageResult
+
+    class Hook(BaseInterceptor):
+        name = spec["name"]
+        priority = order
+
+        def act(self, when, stage):
+            if spec.get("on") not in (None, stage):
+                return None
+            RUN.get().effect(f"{spec['name']} {when} {stage}", None)
+            do = spec.get(when) or {"do": "pass"}
+            if do["do"] == "raise":
+                raise RuntimeError(do["message"])
+            return do.get("data")
+
+        async def before(self, stage_name, ctx):
+            data = self.act("before", stage_name)
+            if data is None:
+                return None
+            now = datetime.now(UTC)
+            answer = StageResult(name=stage_name, status="completed", started_at=now, ended_at=now, data=data)
+            return InterceptorResult(stage_ran=False, result=answer)
+
+        async def after(self, stage_name, _result, _ctx):
+            self.act("after", stage_name)
+
+    return Hook()
+
+
+def context_of(run, options, sink):
+    from stageflow.context.context_snapshot import ContextSnapshot
+    from stageflow.stages.context import PipelineContext
+
+    data = {}
+    if options.get("idempotency_key") is not None:
+        data["idempotency_key"] = options["idempotency_key"]
+    if run.timeout_ms is not None:
+        data["_timeout_ms"] = run.timeout_ms
+    # The identities are those of Pipeline.run(..), which passes on what it is given.
+    ctx = PipelineContext.create(
+        event_sink=sink,
+        input_text=options.get("input_text"),
+        metadata=freeze(options.get("data") or {}),
+        topology=run.name,
+        data=data,
+    )
+    if options.get("round_trip"):
+        written = json.dumps(ctx.to_snapshot().to_dict())
+        snapshot = ContextSnapshot.from_dict(json.loads(written))
+        ctx = PipelineContext.from_snapshot(snapshot, event_sink=sink, data=data)
+    return ctx
+
+
+class SlowSink(Sink):
+    """A sink that takes its time and refuses as often as told."""
+
+    def __init__(self, run, spec):
+        super().__init__(run)
+        self.delay = spec["delay_ms"] / 1000
+        self.failures = spec.get("failures", 0)
+
+    async def emit(self, *, type, data):
+        if self.delay:
+            await asyncio.sleep(self.delay)
+        if self.failures > 0:
+            self.failures -= 1
+            raise RuntimeError("not now")
+        self.run.event(type, data)
+
+
+async def run_pipeline(request, wire):
     options = request.get("options") or {}
     spec = request.get("spec")
-    if spec is None:
-        name = request["pipeline"]
-        if name not in PIPELINES:
-            raise KeyError(f"no pipeline named {name!r} is loaded; load it first")
-        names = list(PIPELINES[name].stages)
-    else:
-        names = [one["name"] for one in spec["stages"]]
-        missing = {one["behavior"]["do"] for one in spec["stages"]} - BEHAVIORS
-        if missing:
-            raise Unsupported(f"the behavior {sorted(missing)[0]}")
+    if spec is not None:
+        check_spec(spec, options)
+        run = Run(request["id"], [one["name"] for one in spec["stages"]], wire, request.get("stream") or {})
+        return await play(run, options, lambda: Scene(spec, options).graph, spec)
+    name = request["pipeline"]
+    if name not in PIPELINES:
+        raise KeyError(f"no pipeline named {name!r} is loaded; load it first")
+    run = Run(request["id"], list(PIPELINES[name].stages), wire, request.get("stream") or {})
+    made = lambda: watched(PIPELINES[name], run).build(interceptors=interceptors_for(options))
+    return await play(run, options, made, None)
 
-    run = Run(request["id"], names, wire, request.get("stream") or {})
+
+async def run_all(request, wire):
+    """Several runs of one graph, at once or in turn."""
+    spec, each = request["spec"], request["runs"]
+    for options in each:
+        check_spec(spec, options)
+    scene = []
+
+    def graph():
+        # The first run builds it, so that an error of the build is the error of every run.
+        if not scene:
+            scene.append(Scene(spec, each[0]))
+        return scene[0].graph
+
+    async def one(options):
+        names = [one["name"] for one in spec["stages"]]
+        run = Run(request["id"], names, wire, request.get("stream") or {})
+        return await play(run, options, graph, spec)
+
+    if request["overlap"] == "in_turn":
+        return [await one(options) for options in each]
+    # A task for each, so that each has a context variable of its own.
+    return await asyncio.gather(*(asyncio.ensure_future(one(options)) for options in each))
+
+
+def deadline_of(spec):
+    """The package has one deadline for all stages of a run."""
+    given = [one["timeout_ms"] for one in (spec or {"stages": ()})["stages"] if one.get("timeout_ms")]
+    return min(given, default=None)
+
+
+async def play(run, options, make_graph, spec):
+    """One run, from its beginning to the end of its grace window."""
+    from stageflow.events import BackpressureAwareEventSink
+    from stageflow.pipeline.dag import UnifiedPipelineCancelled
+
+    await asyncio.sleep(options.get("start_after_ms", 0) / 1000)
+    run.options, run.timeout_ms, run.name = options, deadline_of(spec), (spec or {}).get("name")
     RUNS.add(run)
     token = RUN.set(run)
-    end, error, results = "ok", None, {}
+    end, error, results, ctx = "ok", None, {}, None
+    queue = None
+    sink = Sink(run)
     try:
-        pipeline = build(spec, run) if spec is not None else watched(PIPELINES[name], run)
-        context = {"event_sink": Sink(run)}
-        if options.get("input_text") is not None:
-            context["input_text"] = options["input_text"]
-        if options.get("idempotency_key") is not None:
-            context["data"] = {"idempotency_key": options["idempotency_key"]}
+        graph = make_graph()
+        if options.get("sink"):
+            slow = SlowSink(run, options["sink"])
+            queue = sink = BackpressureAwareEventSink(slow, max_queue_size=options["sink"]["capacity"])
+            # Its worker is not the run's: it lives until it is stopped.
+            outside = RUN.set(None)
+            await queue.start()
+            RUN.reset(outside)
+        ctx = context_of(run, options, sink)
         run.t0 = time.perf_counter()
-        call = pipeline.run(interceptors=interceptors_for(options), **context)
-        timeout = options.get("timeout_ms")
-        results = await (call if timeout is None else asyncio.wait_for(call, timeout / 1000))
+        results = await driven(run, options, graph.run(ctx), ctx)
     except UnifiedPipelineCancelled as exc:
         end, error, results = "cancelled", exc, exc.results
     except asyncio.CancelledError as exc:
@@ -419,10 +739,28 @@ async def run_pipeline(request, wire):
         end, error = "error", exc
     run.ended = True
     wall = run.now()
+    run.on_moment = None
 
     for _ in range(SETTLE_TURNS):
         await asyncio.sleep(0)
     at_end = task_names(run.alive())
+    delivery = None
+    if queue is not None:
+        try:
+            await queue.stop(drain=True)
+        except Exception as exc:
+            # What is lost by it shows in the counts.
+            logging.getLogger("stageflow_worker").error("stopping the event queue raised %r", exc)
+            if queue._worker_task is not None:
+                queue._worker_task.cancel()
+        told = queue.metrics
+        # What it took and did not drop it claims to deliver.
+        delivery = {
+            "emitted": told.emitted + told.dropped,
+            "delivered": told.emitted,
+            "dropped": told.dropped,
+            "failed": 0,
+        }
     await asyncio.sleep(options.get("grace_ms", 200) / 1000)
     left = run.alive()
     after_grace = task_names(left)
@@ -440,6 +778,10 @@ async def run_pipeline(request, wire):
         "tasks_after_grace": after_grace,
         "loop_errors": list(run.loop_errors),
         "log_counts": dict(run.log_counts),
+        "logs": list(run.logs),
+        "run_id": None if ctx is None or ctx.pipeline_run_id is None else str(ctx.pipeline_run_id),
+        "sink": delivery,
+        "snapshot": None if ctx is None else freeze(dict(ctx.metadata)),
     }
     # The next run starts clean.
     for task in left:
@@ -448,6 +790,29 @@ async def run_pipeline(request, wire):
         await asyncio.wait(left, timeout=1)
     RUN.reset(token)
     return report
+
+
+async def driven(run, options, call, ctx):
+    """Awaits a run as its caller does: with a deadline, and with what ends it from outside."""
+    interrupt = options.get("interrupt")
+    if interrupt is None:
+        timeout = options.get("timeout_ms")
+        return await (call if timeout is None else asyncio.wait_for(call, timeout / 1000))
+    task = asyncio.ensure_future(call)
+
+    def end():
+        if interrupt["how"] == "cancel":
+            ctx.mark_canceled("cancelled from outside")
+        else:
+            task.cancel()
+
+    when = interrupt["when"]
+    if when["at"] == "after":
+        timer = asyncio.get_running_loop().call_later(when["ms"] / 1000, end)
+        task.add_done_callback(lambda _: timer.cancel())
+    else:
+        run.on_moment = lambda at, stage: end() if (at, stage) == (when["at"], when["stage"]) else None
+    return await task
 
 
 def describe(error):
@@ -464,7 +829,7 @@ def describe(error):
 
 
 def hello():
-    answer = {"protocol": PROTOCOL, "python": platform.python_version(), "executable": sys.executable, "pid": os.getpid()}
+    answer = {"capabilities": CAPABILITIES, "protocol": PROTOCOL, "python": platform.python_version(), "executable": sys.executable, "pid": os.getpid()}
     try:
         import stageflow.api  # noqa: F401
         from importlib.metadata import version
@@ -497,6 +862,8 @@ async def answer(request, wire, stop):
             result = load(request)
         elif op == "run":
             result = await run_pipeline(request, wire)
+        elif op == "run_all":
+            result = await run_all(request, wire)
         elif op == "shutdown":
             result = {}
             stop.set()

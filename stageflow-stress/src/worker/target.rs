@@ -13,7 +13,7 @@ use super::output::{ChildOutput, Terminal};
 use super::process::{Failed, Open, Running, Surroundings};
 use super::trail::Trail;
 use super::{PythonWorker, WorkerDeath, WorkerError, lock, protocol};
-use crate::engine::{Engine, EngineError, PipelineSpec, RunOptions, RunReport};
+use crate::engine::{Capabilities, Engine, EngineError, Overlap, PipelineSpec, RunOptions, RunReport};
 
 /// How long an answer may take unless told otherwise.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -44,6 +44,7 @@ pub struct Worker {
 struct Inner {
     name: String,
     about: Mutex<String>,
+    capabilities: Mutex<Capabilities>,
     deadline: Duration,
     ids: AtomicU64,
     around: Arc<Surroundings>,
@@ -124,6 +125,7 @@ impl WorkerBuilder {
         Worker {
             inner: Arc::new(Inner {
                 about: Mutex::new(name.clone()),
+                capabilities: Mutex::default(),
                 name,
                 deadline: self.deadline,
                 ids: AtomicU64::new(1),
@@ -208,8 +210,50 @@ impl Worker {
     /// The pipeline is not well formed, the target does not support it, or nothing could be observed.
     pub async fn run(&self, pipeline: &PipelineSpec, options: &RunOptions) -> Result<RunReport, EngineError> {
         pipeline.check()?;
+        self.run_unchecked(pipeline, options).await
+    }
+
+    async fn run_unchecked(
+        &self,
+        pipeline: &PipelineSpec,
+        options: &RunOptions,
+    ) -> Result<RunReport, EngineError> {
         let spec = serde_json::to_value(pipeline).map_err(|error| self.broken(error.to_string()))?;
         self.run_body("spec", spec, &pipeline.name, Some(pipeline), options).await
+    }
+
+    /// Runs one graph of a pipeline that is given as data several times.
+    ///
+    /// # Errors
+    /// The target does not support it, or nothing could be observed: where the child dies there is no report of any run.
+    pub async fn run_all(
+        &self,
+        pipeline: &PipelineSpec,
+        runs: &[RunOptions],
+        overlap: Overlap,
+    ) -> Result<Vec<RunReport>, EngineError> {
+        let broken = |error: serde_json::Error| self.broken(error.to_string());
+        let body = Map::from_iter([
+            ("spec".to_owned(), serde_json::to_value(pipeline).map_err(broken)?),
+            ("runs".to_owned(), serde_json::to_value(runs).map_err(broken)?),
+            ("overlap".to_owned(), json!(overlap)),
+        ]);
+        let own = runs
+            .iter()
+            .map(|run| {
+                run.timeout_ms.unwrap_or(0).saturating_add(run.grace_ms).saturating_add(run.start_after_ms)
+            })
+            .fold(0, u64::saturating_add);
+        let allowed = self.inner.deadline.saturating_add(Duration::from_millis(own));
+        match self.request("run_all", format!("run `{}`", pipeline.name), body, allowed).await {
+            Ok(reports) => serde_json::from_value(reports).map_err(|error| {
+                self.broken(format!("its reports of `{}` could not be read: {error}", pipeline.name))
+            }),
+            Err((WorkerError::Refused { kind, message, .. }, _)) if kind == "Unsupported" => {
+                Err(EngineError::Unsupported { engine: self.about(), what: message })
+            }
+            Err((error, _)) => Err(self.broken(error.to_string())),
+        }
     }
 
     /// Runs a pipeline that was [loaded](Worker::load).
@@ -294,6 +338,13 @@ impl Worker {
     #[must_use]
     pub fn about(&self) -> String {
         lock(&self.inner.about).clone()
+    }
+
+    /// Takes what an answer to `hello` declares; words that this version does not know are left out.
+    pub(super) fn set_capabilities(&self, hello: &Value) {
+        let words = hello.get("capabilities").and_then(Value::as_array).into_iter().flatten();
+        *lock(&self.inner.capabilities) =
+            words.filter_map(Value::as_str).filter_map(|word| word.parse().ok()).collect();
     }
 
     pub(super) fn set_about(&self, about: String) {
@@ -406,7 +457,22 @@ impl Engine for Worker {
         self.about()
     }
 
+    /// Hands the pipeline over as it is: whether the target refuses one that is not well formed is worth knowing.
     async fn run(&self, pipeline: &PipelineSpec, options: &RunOptions) -> Result<RunReport, EngineError> {
-        Worker::run(self, pipeline, options).await
+        self.run_unchecked(pipeline, options).await
+    }
+
+    /// What the target said in its answer to `hello`.
+    fn capabilities(&self) -> Capabilities {
+        lock(&self.inner.capabilities).clone()
+    }
+
+    async fn run_all(
+        &self,
+        pipeline: &PipelineSpec,
+        runs: &[RunOptions],
+        overlap: Overlap,
+    ) -> Result<Vec<RunReport>, EngineError> {
+        Worker::run_all(self, pipeline, runs, overlap).await
     }
 }

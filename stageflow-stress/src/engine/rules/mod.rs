@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::{PipelineSpec, RunEnd, RunOptions, RunReport, StageReport, StageSpec, StageStatus};
+use super::{Hook, PipelineSpec, RunEnd, RunOptions, RunReport, StageReport, StageSpec, StageStatus};
 use crate::classify::Severity;
 use crate::finding::Finding;
 
@@ -52,6 +52,22 @@ impl<'a> Facts<'a> {
             .filter(|(spec, report)| report.attempts > 0 && spec.after.iter().any(|name| name == stage))
             .map(|(spec, _)| spec.name.as_str())
             .collect()
+    }
+
+    /// Whether something beside the bodies of the stages may decide how they end: deadlines, contracts, interceptors, a
+    /// breaker. What a stage returned is then not the last word on it.
+    fn overruled(&self, spec: &StageSpec) -> bool {
+        let hooked = |hook: &Hook| !matches!(hook, Hook::Pass);
+        let acts = self.options.interceptors.iter().any(|interceptor| {
+            interceptor.on.as_ref().is_none_or(|on| *on == spec.name)
+                && (hooked(&interceptor.before) || hooked(&interceptor.after))
+        });
+        acts || spec.timeout_ms.is_some() || !spec.returns.is_empty() || self.options.breaker.is_some()
+    }
+
+    /// Whether stages may be run again because a guard sent the work back. Which of them lie on the way is not looked at.
+    fn may_be_sent_back(&self) -> bool {
+        !self.pipeline.guard_retries.is_empty()
     }
 
     /// Whether a run without any failing stage must succeed: names are unique, dependencies exist, no cycle.
@@ -132,6 +148,7 @@ fn error_without_cause(facts: &Facts<'_>) -> Vec<Finding> {
     let report = facts.report;
     let unexplained = report.end == RunEnd::Error
         && facts.well_formed()
+        && !facts.pipeline.stages.iter().any(|stage| facts.overruled(stage))
         && report.stages.iter().all(|stage| {
             matches!(body_end(stage), None | Some(StageStatus::Ok | StageStatus::Skip | StageStatus::Stopped))
                 && stage.status != StageStatus::Fail

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{Facts, body_end, row, succeeded};
 use crate::classify::Severity;
-use crate::engine::{Behavior, FlakyHow, RunEnd, RunOptions, StageReport, StageSpec, StageStatus};
+use crate::engine::{Behavior, FlakyHow, Hook, RunEnd, RunOptions, StageReport, StageSpec, StageStatus};
 use crate::finding::Finding;
 
 pub(super) fn failure_taken_for_success(facts: &Facts<'_>) -> Vec<Finding> {
@@ -65,11 +65,24 @@ fn expected_attempts(spec: &StageSpec, options: &RunOptions) -> Option<u32> {
     match &spec.behavior {
         // A stage that fails by its status says that it is done failing: whether that is retried is the engine's choice.
         Behavior::Flaky { how: FlakyHow::Fail, .. } => None,
+        Behavior::Flaky { failures: 1.., how: FlakyHow::Permanent } => Some(1),
         Behavior::Flaky { failures, .. } => Some(failures.saturating_add(1).min(configured)),
         Behavior::Retry { .. } => Some(configured),
-        Behavior::Panic { .. } | Behavior::Fail { .. } => None,
+        Behavior::Panic { .. } | Behavior::Fail { .. } | Behavior::FailIf { .. } => None,
+        // These fail if what they call fails.
+        Behavior::Tool { .. } | Behavior::Sub { .. } => None,
         _ => Some(1),
     }
+}
+
+/// Whether the run was ended from outside or by another stage than this one.
+fn ended_by_another(facts: &Facts<'_>, spec: &StageSpec) -> bool {
+    matches!(facts.report.end, RunEnd::Cancelled | RunEnd::Timeout)
+        || facts.options.interrupt.is_some()
+        || facts.stages().any(|(other, stage)| {
+            other.name != spec.name
+                && matches!(body_end(stage), Some(StageStatus::Fail | StageStatus::Cancel))
+        })
 }
 
 pub(super) fn attempts(facts: &Facts<'_>) -> Vec<Finding> {
@@ -83,11 +96,18 @@ pub(super) fn attempts(facts: &Facts<'_>) -> Vec<Finding> {
         if body_end(stage) == Some(StageStatus::Retry) && facts.report.end == RunEnd::Ok {
             continue;
         }
+        if facts.may_be_sent_back() || facts.overruled(spec) {
+            continue;
+        }
         let Some(expected) =
             expected_attempts(spec, facts.options).filter(|expected| *expected != stage.attempts)
         else {
             continue;
         };
+        // It waited for its next attempt when something else ended the run.
+        if stage.attempts < expected && ended_by_another(facts, spec) {
+            continue;
+        }
         let (few, severity) =
             if stage.attempts < expected { ("less", Severity::High) } else { ("more", Severity::Critical) };
         let summary = format!(
@@ -110,10 +130,18 @@ pub(super) fn attempts(facts: &Facts<'_>) -> Vec<Finding> {
     findings
 }
 
+/// Whether an interceptor answers in place of the stage.
+fn answered(facts: &Facts<'_>, spec: &StageSpec) -> bool {
+    facts.options.interceptors.iter().any(|interceptor| {
+        matches!(interceptor.before, Hook::Answer { .. })
+            && interceptor.on.as_ref().is_none_or(|on| *on == spec.name)
+    })
+}
+
 pub(super) fn never_ran(facts: &Facts<'_>) -> Vec<Finding> {
     facts
         .stages()
-        .filter(|(_, stage)| stage.attempts == 0)
+        .filter(|(spec, stage)| stage.attempts == 0 && !answered(facts, spec))
         .filter(|(_, stage)| {
             let claimed = stage.reported && stage.status == StageStatus::Ok;
             // An engine may skip a stage by itself: what it reports as skipped is no silent loss.
@@ -166,6 +194,10 @@ pub(super) fn order(facts: &Facts<'_>) -> Vec<Finding> {
     for (spec, stage) in facts.stages() {
         let Some(started) = stage.started_ms.filter(|_| stage.attempts > 0) else { continue };
         for dependency in spec.after.iter().filter_map(|name| reports.get(name.as_str())) {
+            // Work that was sent back runs again after the first start of those who judge it.
+            if facts.may_be_sent_back() && dependency.attempts > 1 {
+                continue;
+            }
             let early = dependency.attempts > 0 && dependency.ended_ms.is_none_or(|ended| ended > started);
             // A dependency that asked for a retry belongs to another rule; one that never ran, too.
             let failed = body_end(dependency).is_some_and(|end| !succeeded(end) && end != StageStatus::Retry);
@@ -197,7 +229,9 @@ pub(super) fn order(facts: &Facts<'_>) -> Vec<Finding> {
 pub(super) fn status_changed(facts: &Facts<'_>) -> Vec<Finding> {
     facts
         .stages()
-        .filter(|(_, stage)| stage.reported && body_end(stage).is_some_and(|end| end != stage.status))
+        .filter(|(spec, stage)| {
+            stage.reported && !facts.overruled(spec) && body_end(stage).is_some_and(|end| end != stage.status)
+        })
         .map(|(_, stage)| {
             Finding::silent_failure(format!(
                 "the engine reports another status than stage `{}` had",
@@ -215,7 +249,10 @@ pub(super) fn status_changed(facts: &Facts<'_>) -> Vec<Finding> {
 pub(super) fn output_changed(facts: &Facts<'_>) -> Vec<Finding> {
     facts
         .stages()
-        .filter(|(_, stage)| stage.reported && stage.returned.is_some() && stage.returned_data != stage.data)
+        .filter(|(spec, stage)| {
+            let kept = stage.status == StageStatus::Ok || !facts.overruled(spec);
+            stage.reported && kept && stage.returned.is_some() && stage.returned_data != stage.data
+        })
         .map(|(_, stage)| {
             let data =
                 json!({ "stage": stage.name, "returned": stage.returned_data, "reported": stage.data });
@@ -250,6 +287,10 @@ pub(super) fn input_differs(facts: &Facts<'_>) -> Vec<Finding> {
         for dependency in spec.after.iter().filter_map(|name| reports.get(name.as_str())) {
             // A dependency that did not return has nothing to be seen; that it was waited for is another rule.
             let Some(returned) = dependency.returned.and(dependency.returned_data.as_ref()) else { continue };
+            // It read before the work was sent back, and was not asked again.
+            if facts.may_be_sent_back() && dependency.ended_ms > stage.ended_ms {
+                continue;
+            }
             let seen = stage.seen.get(&dependency.name);
             if seen == Some(returned) {
                 continue;
