@@ -1,6 +1,7 @@
 //! What the command line is made of.
 
 mod findings;
+mod logs;
 mod runs;
 mod words;
 
@@ -14,6 +15,7 @@ use crate::finding::Ledger;
 use words::{ledger_name, word};
 
 pub use findings::{Export, Filter, FindingsCommand, How, Which};
+pub use logs::LogsCommand;
 pub use runs::RunsCommand;
 
 const EXIT_CODES: &str = "\
@@ -78,6 +80,11 @@ pub enum Command {
     Roadmap {
         #[command(subcommand)]
         command: RoadmapCommand,
+    },
+    /// Analyse logs of any kind, and compare them
+    Logs {
+        #[command(subcommand)]
+        command: LogsCommand,
     },
     /// Strengths, bugs, developer experience and improvements
     Ledger {
