@@ -135,15 +135,16 @@ pub fn analysed(state: &RunState) -> Vec<LogDigest> {
     let input = |test: &TestState| {
         let summary = test.end.as_ref().map(|end| end.log.clone()).unwrap_or_default();
         analyze(
-            "",
+            b"",
             &AnalysisInput {
                 test: &test.start.name,
                 slug: &test.start.slug,
                 log: &test.start.log,
                 reproduce: &test.start.reproduce,
-                passed: test.status == TestStatus::Passed,
+                passed: Some(test.status == TestStatus::Passed),
                 summary: &summary,
                 expected: &[],
+                rules: None,
             },
         )
         .digest

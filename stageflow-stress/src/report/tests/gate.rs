@@ -97,7 +97,7 @@ fn everything_that_is_not_known_is_a_concern() {
     // A lossy log makes detectors inconclusive first.
     assert_eq!(
         concern(|state| state.tests[0].end.as_mut().unwrap().log.lost = 1),
-        "2 inconclusive log detectors"
+        "3 inconclusive log detectors"
     );
     for outcome in
         [GoldenOutcome::New, GoldenOutcome::Accepted, GoldenOutcome::Forced, GoldenOutcome::Unusable]
