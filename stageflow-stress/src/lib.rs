@@ -31,6 +31,7 @@
 //! | pipelines as data, and the audit of what an engine made of them | [`engine`] |
 //! | the shared suite of scenarios for an engine of one's own | [`conformance`] |
 //! | load at a planned rate, and how a system degrades | [`load`], from [`TestContext::load`] |
+//! | logs of any kind: analysed, and compared | [`logs`] |
 //! | whether a history is linearizable, an effect happened once, a retry kept its schedule, … | [`oracle`], from [`TestContext::verdict`] |
 //! | how good decisions are, and whether a target is shown to be met | [`quality`], from [`TestContext::meets_target`] |
 //! | memory, threads, files, tasks over time, and whether they grow | [`resources`], from [`TestContext::watch_resources`] |
@@ -112,6 +113,7 @@ pub use capture::{StageflowLayer, layer};
 pub use classify::{Category, Oracle, Pattern, PipelineKind, Priority, Risk, Severity};
 pub use context::TestContext;
 pub use finding::{Finding, FindingStore, FindingType, Findings};
+pub use log::public as logs;
 pub use outcome::{Failure, IntoOutcome, Outcome};
 pub use probe::{Auditable, Evidence, Probe};
 #[doc = include_str!("attributes/roadmap_test.md")]

@@ -99,6 +99,22 @@ impl Project {
         );
     }
 
+    /// The binary of `tests/it.rs` itself, where cargo between it and a test would only add time.
+    pub fn test_binary(&self) -> PathBuf {
+        self.build();
+        let output = self
+            .cargo(&["test", "--no-run", "--test", "it", "--message-format", "json"])
+            .output()
+            .expect("cargo runs");
+        assert!(output.status.success());
+        String::from_utf8_lossy(&output.stdout)
+            .lines()
+            .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+            .filter(|message| message["target"]["name"] == "it")
+            .find_map(|message| Some(PathBuf::from(message["executable"].as_str()?)))
+            .expect("the test binary")
+    }
+
     /// Runs `cargo test` with arguments and variables.
     pub fn test(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Ran {
         self.build();
@@ -382,4 +398,15 @@ fn forget_other_sources(name: &str, files: &[(&str, &str)]) {
 fn write(path: &Path, content: &str) {
     fs::create_dir_all(path.parent().expect("a file lies in a directory")).expect("a directory");
     fs::write(path, content).expect("a file");
+}
+
+/// The one run folder of an entry's folder.
+pub fn only_run(entry: &Path) -> PathBuf {
+    let folders: Vec<_> = fs::read_dir(entry)
+        .unwrap_or_else(|error| panic!("{}: {error}", entry.display()))
+        .map(|item| item.expect("a directory entry").path())
+        .filter(|path| path.is_dir())
+        .collect();
+    assert_eq!(folders.len(), 1, "{folders:?}");
+    folders.into_iter().next().expect("one")
 }

@@ -17,7 +17,7 @@ const BATCH: u32 = 10;
 #[test]
 fn two_hundred_kills_lose_nothing_that_was_recorded() {
     let project = Project::new("recorder", &[("tests/it.rs", include_str!("../fixtures/recorder.rs"))]);
-    let binary = test_binary(&project);
+    let binary = project.test_binary();
     // SplitMix64: the same moments in every run, as far as a scheduler allows.
     let mut random = 0x5eed_u64;
     let mut seen = Seen::default();
@@ -153,19 +153,4 @@ fn next(state: &mut u64) -> u64 {
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     mixed ^ (mixed >> 31)
-}
-
-/// The test binary itself: cargo between it and this test would only add time to each of the kills.
-fn test_binary(project: &Project) -> PathBuf {
-    project.build();
-    let output =
-        project.cargo(&["test", "--no-run", "--test", "it", "--message-format", "json"]).output().unwrap();
-    assert!(output.status.success());
-    String::from_utf8(output.stdout)
-        .unwrap()
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-        .filter(|message| message["target"]["name"] == "it")
-        .find_map(|message| Some(PathBuf::from(message["executable"].as_str()?)))
-        .expect("the test binary")
 }

@@ -5,7 +5,7 @@ use std::process::Command;
 use std::sync::LazyLock;
 
 use serde_json::Value;
-use stageflow_stress_tests::{Project, by_title, have, json, repository};
+use stageflow_stress_tests::{Project, by_title, have, json, only_run, repository};
 
 static PROJECT: LazyLock<Project> = LazyLock::new(|| {
     Project::new(
@@ -255,14 +255,4 @@ fn a_path_that_leaves_the_folder_is_refused_and_the_finding_is_kept() {
     assert!(finding.to_string().contains("../../secret"), "what was removed is said: {finding:#}");
     assert_eq!(finding["attachments"].as_array().map_or(0, Vec::len), 0);
     assert!(!runs.join("secret").exists() && !runs.parent().unwrap().join("secret").exists());
-}
-
-fn only_run(entry: &Path) -> std::path::PathBuf {
-    let folders: Vec<_> = std::fs::read_dir(entry)
-        .unwrap_or_else(|error| panic!("{}: {error}", entry.display()))
-        .map(|item| item.unwrap().path())
-        .filter(|path| path.is_dir())
-        .collect();
-    assert_eq!(folders.len(), 1, "{folders:?}");
-    folders.into_iter().next().unwrap()
 }

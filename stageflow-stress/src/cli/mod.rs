@@ -10,6 +10,7 @@ mod findings;
 mod init;
 mod items;
 mod ledger;
+mod logs;
 mod manual;
 mod pick;
 mod place;
@@ -67,7 +68,7 @@ fn dispatch(cli: &Cli) -> Result<Answer, CliError> {
         Command::Roadmap { command } => roadmap::run(command, &place),
         Command::Ledger { command } => ledger::run(command, &place()?),
         Command::Init { command, run } => init::run(command.as_ref(), run, &place),
-        // The place for `logs analyze` and `logs diff`: a variant here, a module beside these.
+        Command::Logs { command } => logs::run(command),
         Command::Completions { shell } => Ok(manual::completions(*shell)),
         Command::Man { dir } => manual::man(dir.as_deref()),
     }

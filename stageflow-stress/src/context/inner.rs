@@ -33,6 +33,8 @@ pub(crate) struct Inner {
     pub(crate) background: Background,
     /// The sessions of faults that the body made, with what keeps their points armed.
     pub(crate) faults: Mutex<Vec<(Faults, Armed)>>,
+    /// What the phases of a scenario probe came to.
+    pub(crate) proof: Mutex<Option<crate::probe::Proof>>,
     /// The plan that takes the place of every other.
     pub(crate) fault_plan: Option<std::path::PathBuf>,
 }
@@ -54,9 +56,16 @@ pub(crate) struct Collected {
     pub(crate) findings: Vec<FindingRecord>,
     /// Log fields that the determinism check leaves out.
     pub(crate) volatile: Vec<String>,
+    /// What the author declares of the log.
+    pub(crate) log_rules: crate::log::rules::Rules,
 }
 
 impl Inner {
+    /// What is declared of the log.
+    pub(crate) fn log_rules(&self) -> crate::log::rules::Rules {
+        self.collected().log_rules.clone()
+    }
+
     /// Appends a record of this test.
     pub(crate) fn record(&self, record: Record) {
         self.run.journal.append(Some(self.start.number), record);

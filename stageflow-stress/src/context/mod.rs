@@ -11,6 +11,7 @@ mod earlier;
 mod faults;
 mod inner;
 mod instruments;
+mod logs;
 mod notes;
 mod suspend;
 mod work;

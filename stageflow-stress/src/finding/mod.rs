@@ -24,6 +24,7 @@ pub use crate::journal::record::{KnownAs, Ledger};
 #[cfg(feature = "cli")]
 pub use by_hand::{ByHandError, change_by_hand};
 pub use check::FindingError;
+pub(crate) use document::Foreign;
 pub use document::{Document, DocumentError, DocumentFinding, DocumentMetadata, Profile, Word};
 pub use fingerprint::{fingerprint, is_fingerprint};
 pub use ids::{AnyId, EntryId, FindingId, IdError, LedgerId};

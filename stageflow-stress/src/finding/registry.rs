@@ -213,10 +213,8 @@ impl Registry {
             self.reserve(fingerprint, id);
             *index = Index::of(self);
         }
-        let free = |id: &&str| {
-            number_of(id, &self.entry).is_some_and(|number| !index.taken.contains(&number))
-                && !self.tombstones.contains(*id)
-        };
+        let free =
+            |id: &&str| number_of(id, &self.entry).is_some_and(|number| !index.taken.contains(&number));
         let id = match (known_id, self.findings.get(fingerprint)) {
             (Some(id), _) => id.to_owned(),
             (None, Some(known)) => known.id.clone(),
@@ -245,7 +243,9 @@ impl Registry {
         let mut index = Index::of(self);
         for stored in order {
             let kind = stored.finding.kind;
-            let wish = stored.aliases.iter().min().cloned();
+            // A buried id belongs to nothing of ours; the finding of another tool may be the one that had it.
+            let may_have = |id: &&String| stored.foreign.is_some() || !self.tombstones.contains(*id);
+            let wish = stored.aliases.iter().filter(may_have).min().cloned();
             let known = committed(stored).map(str::to_owned);
             stored.id = self.assign_with(
                 &mut index,

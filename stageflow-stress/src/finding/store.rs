@@ -22,6 +22,14 @@ pub enum StoreError {
     /// There is no such folder.
     #[error("no folder `{}`; run the tests first, or name the folder that holds the runs of all entries", .0.display())]
     NoFolder(PathBuf),
+    /// A newer version of this library wrote it.
+    #[error("{} has format {found}, which this version does not know; update stageflow-stress", path.display())]
+    Newer {
+        /// The folder.
+        path: PathBuf,
+        /// Its format.
+        found: String,
+    },
     /// It cannot be read.
     #[error("{}: {source}", path.display())]
     Io {
@@ -173,6 +181,10 @@ impl FindingStore {
             return Err(StoreError::NoFolder(root.to_owned()));
         }
         let failed = |source| StoreError::Io { path: root.to_owned(), source };
+        // A newer minor format is read; what a newer major one means is not known.
+        if let Some(found) = crate::run::newer_major_format(root) {
+            return Err(StoreError::Newer { path: root.to_owned(), found });
+        }
         let mut problems = Vec::new();
         let mut read: Vec<Read> = Vec::new();
         for entry in folders(root).map_err(failed)? {

@@ -9,7 +9,7 @@ pub mod record;
 mod words;
 mod writer;
 
-pub use line::sequence;
+pub use line::{encode, sequence};
 pub use reader::{JournalRead, read};
 pub use writer::Journal;
 

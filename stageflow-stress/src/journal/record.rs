@@ -74,6 +74,8 @@ pub enum Record {
     Panic(PanicRecord),
     /// A finding.
     Finding(Box<FindingRecord>),
+    /// A finding of another tool's document.
+    Imported(Box<ImportedRecord>),
     /// An observer ran after the test.
     Observer(ObserverRecord),
     /// What a test did at the place of an assertion.
@@ -97,6 +99,9 @@ pub struct ProcessInfo {
     pub start_ticks: u64,
     /// Identity of the system's boot; empty where the system does not tell.
     pub boot: String,
+    /// How long the system had been up when the journal was opened, in milliseconds; absent where it does not tell.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub up: Option<u64>,
     /// Version of this library.
     pub sdk: String,
     /// The command line.
@@ -359,6 +364,17 @@ pub struct FindingRecord {
     pub known: Option<KnownAs>,
     /// The finding.
     pub finding: Finding,
+}
+
+/// A finding of another tool's document.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ImportedRecord {
+    /// Where the document came from.
+    pub source: String,
+    /// Its place in the document, from 0.
+    pub position: u64,
+    /// The finding as it stood there, whatever it is: JSON as text, because it may be no valid Unicode.
+    pub json: String,
 }
 
 /// What the committed file of known findings says of a fingerprint.

@@ -2,9 +2,15 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::detect::{Detected, detect, takes_back, tells_of_failure};
 use super::detectors::{detectors, findings};
-use super::digest::{ErrorCounts, LogDigest, LossFacts, TargetCounts};
-use super::format::{Level, LogRecord, ParsedLog, parse, timestamp};
+use super::digest::{ErrorCounts, LogDigest, LossFacts, TargetCounts, TemplateCounts};
+use super::event::{Kind as RecordKind, Log, NO_TIME};
+use super::format::{Level, LogRecord, ParsedLog, Route, parse, timestamp};
+use super::own::neutral;
+use super::profile::Profile;
+use super::read::{Source, describe, is_own, read};
+use super::rules::Rules;
 use super::trace::{Block, Kind, PANIC_TARGET, errors};
 use crate::finding::{Finding, mask};
 use crate::journal::record::LogSummary;
@@ -16,6 +22,8 @@ const CONTEXT: usize = 5;
 const CONSIDERED: usize = 400;
 /// Different errors that are written out.
 pub(super) const GROUPS: usize = 500;
+/// Lines that one error lists.
+const LINES: usize = 200;
 /// Targets that are listed.
 const TARGETS: usize = 200;
 
@@ -30,12 +38,14 @@ pub struct AnalysisInput<'a> {
     pub log: &'a str,
     /// The command that runs the test alone.
     pub reproduce: &'a str,
-    /// Whether nothing was red.
-    pub passed: bool,
+    /// Whether nothing was red; absent where the log belongs to no test.
+    pub passed: Option<bool>,
     /// What capture says of the log.
     pub summary: &'a LogSummary,
     /// Texts of errors that belong to the scenario.
     pub expected: &'a [&'a str],
+    /// What else is declared and known.
+    pub rules: Option<&'a Rules>,
 }
 
 /// What a log shows.
@@ -47,8 +57,12 @@ pub struct Analysis {
     pub errors: Vec<ErrorGroup>,
     /// The findings that it makes.
     pub findings: Vec<Finding>,
+    /// For comparison with later logs.
+    pub(crate) profile: Profile,
+    /// How it differs from the log of the last good run.
+    pub(crate) difference: Option<super::diff::Difference>,
     pub(super) reproduce: String,
-    pub(super) passed: bool,
+    pub(super) passed: Option<bool>,
 }
 
 /// One error and all its occurrences.
@@ -74,6 +88,8 @@ pub struct ErrorGroup {
     pub last: String,
     /// Line of the log on which the first occurrence begins.
     pub line: u64,
+    /// Lines on which occurrences begin, the first ones.
+    pub lines: Vec<u64>,
     /// The first occurrence, in full.
     pub sample: String,
     /// Fields of the first occurrence.
@@ -84,14 +100,42 @@ pub struct ErrorGroup {
     pub context: Vec<(u64, String, bool)>,
 }
 
-/// Analyses the log of one test.
-pub fn analyze(text: &str, input: &AnalysisInput<'_>) -> Analysis {
-    let log = parse(text);
-    let blocks = errors(&log.records);
-    let (mut groups, seen) = group(&log, &blocks, input.expected);
-    add_context(&log, &mut groups);
+/// Analyses the log of one test, or any other log.
+pub fn analyze(bytes: &[u8], input: &AnalysisInput<'_>) -> Analysis {
+    let source = Source::new(bytes);
+    let own = is_own(source.text());
+    let mut rules = input.rules.cloned().unwrap_or_default();
+    rules.passed = rules.passed.or(input.passed);
+    if own {
+        let parsed = parse(source.text());
+        let mut log = Log { invalid_utf8: source.invalid_utf8(), ..Log::default() };
+        neutral(&parsed, &mut log);
+        rules.losses.extend(loss(&parsed, input.summary).reasons);
+        let detected = detect(&mut log, &rules);
+        return conclude(&parsed, &log, detected, &rules, input);
+    }
+    let mut log = read(&source);
+    // Lines that no format explains are kept with the record above them, so nothing is lost with them.
+    let known = loss(&ParsedLog { lines: log.lines, ..ParsedLog::default() }, input.summary);
+    rules.losses.extend(known.reasons);
+    let detected = detect(&mut log, &rules);
+    let parsed = as_records(&log);
+    conclude(&parsed, &log, detected, &rules, input)
+}
+
+fn conclude(
+    parsed: &ParsedLog<'_>,
+    log: &Log<'_>,
+    detected: Detected,
+    rules: &Rules,
+    input: &AnalysisInput<'_>,
+) -> Analysis {
+    let blocks = errors(&parsed.records);
+    let (mut groups, seen) = group(parsed, &blocks, input.expected);
+    add_context(parsed, &mut groups);
     let groups: Vec<ErrorGroup> = groups.into_iter().map(|(group, _)| group).collect();
-    let mut digest = count_records(&log, input);
+    let mut digest = count_records(parsed, input);
+    fill(&mut digest, log, &detected);
     let announced = groups.iter().filter(|group| group.expected).count() as u64;
     digest.errors = ErrorCounts {
         unique: groups.len() as u64,
@@ -106,9 +150,112 @@ pub fn analyze(text: &str, input: &AnalysisInput<'_>) -> Analysis {
             .map(|(text, _)| (*text).to_owned())
             .collect(),
     };
-    let findings = findings(&groups, input);
-    digest.detectors = detectors(&digest, &groups, &findings);
-    Analysis { digest, errors: groups, findings, reproduce: input.reproduce.to_owned(), passed: input.passed }
+    let findings = findings(&groups, &detected.verdicts, input);
+    digest.detectors = detectors(&digest, &groups, &findings, &detected.verdicts, input);
+    let difference = rules.baseline.as_ref().map(|before| super::diff::compare(before, &detected.profile));
+    Analysis {
+        digest,
+        errors: groups,
+        findings,
+        profile: detected.profile,
+        difference,
+        reproduce: input.reproduce.to_owned(),
+        passed: input.passed,
+    }
+}
+
+/// Records of any format as those of our own, for what looks at single records.
+fn as_records<'l>(log: &'l Log<'_>) -> ParsedLog<'l> {
+    let mut parsed = ParsedLog { unparsed: log.unparsed, lines: log.lines, ..ParsedLog::default() };
+    for record in &log.records {
+        if !matches!(record.kind, RecordKind::Event | RecordKind::Raw) {
+            continue;
+        }
+        let mut message = std::borrow::Cow::Borrowed(record.message.as_ref());
+        if !record.extra.is_empty() {
+            let message = message.to_mut();
+            message.push('\n');
+            message.push_str(record.extra);
+        }
+        let failed = record.level.is_some_and(|level| level >= Level::Error);
+        // Only what is looked at needs its fields.
+        let mut fields = Vec::new();
+        if failed {
+            fields.extend(log.fields_of(record).iter().map(|(key, value)| {
+                (std::borrow::Cow::Borrowed(log.texts.get(*key)), std::borrow::Cow::Borrowed(value.as_ref()))
+            }));
+        }
+        // An exception is a field where records are objects.
+        for (key, value) in log.fields_of(record) {
+            if matches!(log.texts.get(*key), "exception" | "exc_info" | "traceback" | "stack_trace" | "stack")
+                && value.contains('\n')
+            {
+                let message = message.to_mut();
+                message.push('\n');
+                message.push_str(value);
+            }
+        }
+        parsed.records.push(LogRecord {
+            seq: record.seq,
+            micros: if record.micros == NO_TIME { 0 } else { record.micros.max(0) as u64 },
+            level: record.level,
+            thread: log.texts.get(record.thread).into(),
+            span: log.texts.get(record.span).into(),
+            target: log.texts.get(record.target).into(),
+            message,
+            fields,
+            ..LogRecord::new(Route::Child)
+        });
+        parsed.at_line.push(u64::from(record.line));
+    }
+    parsed
+}
+
+/// Templates that are listed.
+const TEMPLATES: usize = 200;
+
+/// What the neutral reading knows beyond the counts of records.
+fn fill(digest: &mut LogDigest, log: &Log<'_>, detected: &Detected) {
+    digest.formats = describe(log);
+    digest.joined_lines = log.joined;
+    digest.blank_lines = log.blank;
+    digest.invalid_utf8 = log.invalid_utf8;
+    digest.nul_bytes = log.nuls;
+    digest.coloured_lines = log.coloured;
+    digest.operations = detected.operations;
+    digest.coarse_messages = detected.coarse;
+    if log.seq_free() {
+        digest.parsed_percent = log.coverage();
+    }
+    let mut templates: Vec<TemplateCounts> = detected
+        .templates
+        .iter()
+        .zip(&detected.facts)
+        .map(|(template, facts)| TemplateCounts {
+            id: format!("{:016x}", template.id),
+            template: template.text.clone(),
+            callsite: log.texts.get(template.scope).to_owned(),
+            target: log.texts.get(facts.target).to_owned(),
+            count: facts.levels.iter().sum(),
+            levels: Level::ALL
+                .iter()
+                .map(|level| level.as_str())
+                .chain(["none"])
+                .zip(facts.levels)
+                .filter(|(_, n)| *n > 0)
+                .map(|(level, n)| (level.to_owned(), n))
+                .collect(),
+            bytes: facts.bytes,
+            first_line: u64::from(facts.first_line),
+            last_line: u64::from(facts.last_line),
+        })
+        .collect();
+    templates.sort_by(|a, b| {
+        b.count.cmp(&a.count).then_with(|| (&a.template, &a.callsite).cmp(&(&b.template, &b.callsite)))
+    });
+    digest.templates_omitted = templates.len().saturating_sub(TEMPLATES) as u64;
+    templates.truncate(TEMPLATES);
+    digest.templates = templates;
 }
 
 fn count_records(log: &ParsedLog<'_>, input: &AnalysisInput<'_>) -> LogDigest {
@@ -147,6 +294,7 @@ fn count_records(log: &ParsedLog<'_>, input: &AnalysisInput<'_>) -> LogDigest {
         test: input.test.to_owned(),
         slug: input.slug.to_owned(),
         log: input.log.to_owned(),
+        passed: input.passed,
         lines: log.lines,
         records,
         unparsed_lines: log.unparsed,
@@ -163,6 +311,16 @@ fn count_records(log: &ParsedLog<'_>, input: &AnalysisInput<'_>) -> LogDigest {
         errors: ErrorCounts::default(),
         loss: loss(log, input.summary),
         detectors: Vec::new(),
+        formats: String::new(),
+        joined_lines: 0,
+        blank_lines: 0,
+        invalid_utf8: 0,
+        nul_bytes: 0,
+        coloured_lines: 0,
+        operations: 0,
+        templates: Vec::new(),
+        templates_omitted: 0,
+        coarse_messages: 0,
     }
 }
 
@@ -225,6 +383,9 @@ fn group(log: &ParsedLog<'_>, blocks: &[Block], expected: &[&str]) -> (Vec<(Erro
                 let (group, _) = &mut groups[*known.get()];
                 group.count += 1;
                 group.last = timestamp(at);
+                if group.lines.len() < LINES {
+                    group.lines.push(log.at_line[block.first]);
+                }
             }
             std::collections::hash_map::Entry::Vacant(new) => {
                 let group = ErrorGroup {
@@ -238,6 +399,7 @@ fn group(log: &ParsedLog<'_>, blocks: &[Block], expected: &[&str]) -> (Vec<(Erro
                     first: timestamp(record.micros),
                     last: timestamp(at),
                     line: log.at_line[block.first],
+                    lines: vec![log.at_line[block.first]],
                     sample: block.text.clone(),
                     fields: record.fields.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect(),
                     context_by: "file",
@@ -321,10 +483,15 @@ fn one_line(record: &LogRecord<'_>) -> String {
 }
 
 impl ErrorGroup {
+    /// Whether it is no more than a value that goes with the error before it, or says of itself that it was dealt with.
+    pub(super) fn is_detail(&self) -> bool {
+        self.kind == Kind::Error && !tells_of_failure(&self.sample)
+    }
+
     /// Whether it is a finding in a test that passed. Panics have findings of their own, and a trace below error level
     /// was told at the level that its author chose.
     pub(super) fn is_finding(&self) -> bool {
-        !self.expected && matches!(self.kind, Kind::Error | Kind::Traceback)
+        !self.expected && matches!(self.kind, Kind::Error | Kind::Traceback) && !takes_back(&self.key)
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::classify::words;
+use crate::classify::{Severity, words};
 
 words! {
     /// What came of a detector.
@@ -17,13 +17,13 @@ words! {
         Inconclusive = "inconclusive",
         /// There was nothing for it to decide.
         NotApplicable = "not applicable",
-        /// It does not exist yet.
+        /// An earlier version wrote this for a detector that it did not have.
         Missing = "not in this version",
     }
 }
 
 /// A detector and what came of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DetectorResult {
     /// `D1` to `D24`.
     pub id: String,
@@ -33,6 +33,55 @@ pub struct DetectorResult {
     pub outcome: DetectorOutcome,
     /// Why.
     pub why: String,
+    /// Share of its findings that were right on logs whose truth is known, as a lower bound at 95 %; null for detectors that
+    /// only count.
+    #[serde(default)]
+    pub precision: Option<f64>,
+    /// What it saw, one entry per subject.
+    #[serde(default)]
+    pub observations: Vec<Observation>,
+}
+
+/// Something that a detector saw, with all its occurrences.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Observation {
+    /// What it is about.
+    pub subject: String,
+    /// In a few words.
+    pub title: String,
+    /// What was seen, and what was expected.
+    pub text: String,
+    /// Its severity; one of `info` is a note and no finding.
+    pub severity: Severity,
+    /// Occurrences.
+    pub count: u64,
+    /// The first lines of the log on which it occurs.
+    pub lines: Vec<u32>,
+    /// Figures, by detector.
+    pub data: serde_json::Value,
+}
+
+/// A template and how often it was logged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TemplateCounts {
+    /// Hash of its text: the same in every run and on every machine.
+    pub id: String,
+    /// Its text, with `<*>` for what varies.
+    pub template: String,
+    /// The statement that logs it, `file:line`; empty where that is not known.
+    pub callsite: String,
+    /// Target of its first record.
+    pub target: String,
+    /// Its records.
+    pub count: u64,
+    /// Its records per level; levels without records are left out.
+    pub levels: BTreeMap<String, u64>,
+    /// About how many bytes they take.
+    pub bytes: u64,
+    /// Line of its first record.
+    pub first_line: u64,
+    /// Line of its last record.
+    pub last_line: u64,
 }
 
 /// The numbers of one test's log.
@@ -46,6 +95,9 @@ pub struct LogDigest {
     pub slug: String,
     /// The log file, relative to the run folder.
     pub log: String,
+    /// Whether nothing was red; null where the log belongs to no test.
+    #[serde(default)]
+    pub passed: Option<bool>,
     /// Lines of the file, header included.
     pub lines: u64,
     /// Records.
@@ -78,6 +130,36 @@ pub struct LogDigest {
     pub loss: LossFacts,
     /// Every detector.
     pub detectors: Vec<DetectorResult>,
+    /// Formats of the records, with their numbers.
+    #[serde(default)]
+    pub formats: String,
+    /// Lines that were joined to the record above them: stack traces and continuations.
+    #[serde(default)]
+    pub joined_lines: u64,
+    /// Empty lines.
+    #[serde(default)]
+    pub blank_lines: u64,
+    /// Bytes that are no UTF-8; they were replaced.
+    #[serde(default)]
+    pub invalid_utf8: u64,
+    /// NUL bytes.
+    #[serde(default)]
+    pub nul_bytes: u64,
+    /// Lines from which the colours of a terminal were removed.
+    #[serde(default)]
+    pub coloured_lines: u64,
+    /// Operations that records name: pipeline runs, requests, whatever has an id.
+    #[serde(default)]
+    pub operations: u64,
+    /// The templates with most records.
+    #[serde(default)]
+    pub templates: Vec<TemplateCounts>,
+    /// Templates that are not listed.
+    #[serde(default)]
+    pub templates_omitted: u64,
+    /// Messages that were too various to be told apart by more than their first words.
+    #[serde(default)]
+    pub coarse_messages: u64,
 }
 
 /// Records of one target.

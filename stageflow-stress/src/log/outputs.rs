@@ -3,7 +3,6 @@
 use serde_json::{Value, json};
 
 use super::analysis::{Analysis, ErrorGroup, GROUPS};
-use super::digest::DetectorOutcome;
 use super::format::Level;
 use crate::markdown::{Doc, Inline, count};
 
@@ -38,7 +37,12 @@ impl Analysis {
         let file = digest.log.rsplit('/').next().unwrap_or_default();
         doc.items([
             Inline::from("Log: ").link(file, file),
-            format!("Test: {}", if self.passed { "passed" } else { "did not pass" }).into(),
+            match self.passed {
+                Some(true) => "Test: passed",
+                Some(false) => "Test: did not pass",
+                None => "Test: none, the log stands alone",
+            }
+            .into(),
             format!(
                 "{}, {}, {} that are part of no record",
                 count(digest.lines, "line", "lines"),
@@ -65,10 +69,9 @@ impl Analysis {
             doc.items(digest.loss.reasons.iter().map(String::as_str));
         }
         doc.heading(2, "Detectors");
-        let exist = digest.detectors.iter().filter(|detector| detector.outcome != DetectorOutcome::Missing);
         doc.table(
             ["Detector", "Looks at", "Outcome", "Why"],
-            exist.map(|detector| {
+            digest.detectors.iter().map(|detector| {
                 [
                     detector.id.as_str().into(),
                     detector.name.as_str().into(),
@@ -77,11 +80,9 @@ impl Analysis {
                 ]
             }),
         );
-        let missing: Vec<String> = digest
-            .detectors_with(DetectorOutcome::Missing)
-            .map(|detector| format!("{} {}", detector.id, detector.name))
-            .collect();
-        doc.line(format!("Not in this version: {}.", missing.join(", ")));
+        self.observations_section(&mut doc);
+        self.difference_section(&mut doc);
+        self.templates_section(&mut doc);
         doc.heading(2, "Records by level");
         let levels = Level::ALL.iter().rev().map(|level| level.as_str()).chain(["none"]);
         doc.table(
@@ -120,6 +121,59 @@ impl Analysis {
             doc.code("sh", &self.reproduce);
         }
         doc.finish()
+    }
+
+    /// What detectors saw, one entry per subject.
+    fn observations_section(&self, doc: &mut Doc) {
+        let seen = self.digest.detectors.iter().filter(|detector| !detector.observations.is_empty());
+        let mut rows = Vec::new();
+        for detector in seen {
+            for observation in detector.observations.iter().take(SHOWN) {
+                let lines: Vec<String> = observation.lines.iter().take(5).map(u32::to_string).collect();
+                rows.push([
+                    Inline::from(detector.id.as_str()),
+                    observation.severity.as_str().into(),
+                    observation.title.as_str().into(),
+                    observation.text.as_str().into(),
+                    observation.count.to_string().into(),
+                    lines.join(", ").into(),
+                ]);
+            }
+        }
+        if !rows.is_empty() {
+            doc.heading(2, "What detectors saw");
+            doc.line("One row per subject, with all its occurrences. `info` is a note and makes no finding.");
+            doc.table(["Detector", "Severity", "What", "Seen", "Times", "First lines"], rows);
+        }
+    }
+
+    fn difference_section(&self, doc: &mut Doc) {
+        let Some(difference) = &self.difference else { return };
+        doc.heading(2, "Compared with the last good run");
+        super::public::difference(doc, difference, SHOWN);
+    }
+
+    fn templates_section(&self, doc: &mut Doc) {
+        let digest = &self.digest;
+        if digest.templates.is_empty() {
+            return;
+        }
+        doc.heading(2, "Top patterns");
+        doc.table(
+            ["Pattern", "Id", "Records", "Target"],
+            digest.templates.iter().take(SHOWN).map(|template| {
+                [
+                    short(&template.template).into(),
+                    template.id.as_str().into(),
+                    template.count.to_string().into(),
+                    template.target.as_str().into(),
+                ]
+            }),
+        );
+        let more = digest.templates.len().saturating_sub(SHOWN) as u64 + digest.templates_omitted;
+        if more > 0 {
+            doc.line(format!("And {}.", count(more, "more pattern", "more patterns")));
+        }
     }
 
     fn errors_section(&self, doc: &mut Doc) {
@@ -174,10 +228,13 @@ fn error(group: &ErrorGroup) -> Value {
         "target": group.target,
         "span": group.span,
         "expected": group.expected,
+        "template_id": format!("{:016x}", super::hash::stable(&group.key)),
         "count": group.count,
         "first": group.first,
         "last": group.last,
         "line": group.line,
+        "lines": group.lines,
+        "detail": group.is_detail(),
         "sample": group.sample,
         "fields": group.fields.iter().map(|(key, value)| json!({ "key": key, "value": value })).collect::<Vec<_>>(),
         "context_by": group.context_by,

@@ -123,6 +123,13 @@ fn of_test(test: &TestState, whole: bool) -> Vec<String> {
                 ends.iter().sum::<u64>()
             ));
         }
+        for (kind, times) in [("response", &load["response"]), ("service", &load["service"])] {
+            let n = times["count"].as_u64().unwrap_or(0);
+            if n > 0 && times["max"].as_u64() == Some(0) {
+                let operations = count(n, "operation", "operations");
+                found.push(format!("the {kind} times of {operations} of load {} are all 0 ns", load["name"]));
+            }
+        }
     }
     for metric in test.metrics.iter().filter(|metric| !metric.value.is_finite()) {
         found.push(format!("the metric `{}` is {}", metric.name, metric.value));

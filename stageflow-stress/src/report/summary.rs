@@ -144,13 +144,7 @@ pub fn tests(facts: &Facts<'_>) -> Value {
 fn one(facts: &Facts<'_>, test: &TestState) -> Value {
     let start = &test.start;
     let end = test.end.as_ref();
-    let ids: Vec<&str> = facts
-        .state
-        .findings
-        .iter()
-        .filter(|stored| test.findings.contains(&stored.fingerprint))
-        .map(|stored| stored.id.as_str())
-        .collect();
+    let ids = facts.state.ids_of(test);
     let failed: Vec<Value> = test
         .checks
         .iter()

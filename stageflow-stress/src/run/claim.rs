@@ -32,26 +32,87 @@ struct Shared {
     runs: BTreeMap<String, PathBuf>,
 }
 
+/// Minor format: a reader of an earlier one understands what it needs, a writer would leave out what it does not know.
+const MINOR: u32 = 0;
+
+/// The file that is given up when the disk is full.
+const RESERVE: &str = "reserve";
+
+/// Room for the findings and ends of some hundred tests.
+const RESERVE_BYTES: usize = 256 * 1024;
+
+/// Whether this version may write into a directory of runs: one of its own format, or a new one.
+pub fn check_format(runs: &Path) -> io::Result<()> {
+    let path = runs.join(".stageflow/FORMAT");
+    let text = match fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    let text = text.trim();
+    let (major, minor) = text.split_once('.').unwrap_or((text, "0"));
+    let refuse = |what: &str| {
+        Err(io::Error::other(format!(
+            "{} says format {text}, and this version writes format {FORMAT}; {what}",
+            path.display()
+        )))
+    };
+    match (major.parse::<u32>(), minor.parse::<u32>()) {
+        (Ok(FORMAT), Ok(minor)) if (0..=MINOR).contains(&minor) => Ok(()),
+        (Ok(FORMAT), Ok(_)) => {
+            refuse("it reads the directory and does not write into it: use the newer version")
+        }
+        _ => refuse("use the version that wrote it, or another runs directory"),
+    }
+}
+
+/// The format of a directory of runs, if it is a later major one than this version knows.
+pub fn newer_major_format(runs: &Path) -> Option<String> {
+    let text = fs::read_to_string(runs.join(".stageflow/FORMAT")).ok()?;
+    let text = text.trim();
+    let major: u32 = text.split('.').next()?.parse().ok()?;
+    (major > FORMAT).then(|| text.to_owned())
+}
+
+/// The reserve of the directory in which a run lies.
+pub fn reserve_of(dir: &Path) -> PathBuf {
+    let runs = dir.parent().and_then(Path::parent).unwrap_or(dir);
+    runs.join(".stageflow").join(RESERVE)
+}
+
+/// Takes room while there is some. Without it, everything goes on: findings then have no room of their own.
+fn reserve(path: &Path) -> io::Result<()> {
+    if path.exists() {
+        return Ok(());
+    }
+    // No two blocks alike: a file system that compresses would give nothing back.
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let noise: Vec<u8> = (0..RESERVE_BYTES / 8)
+        .flat_map(|_| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            state.to_le_bytes()
+        })
+        .collect();
+    match write_atomically(path, &noise) {
+        Err(error) if !matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => {
+            Err(error)
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Makes the runs directory usable, or says why it cannot be.
 pub fn prepare(runs: &Path, keep: bool) -> io::Result<()> {
     let hidden = runs.join(".stageflow");
     fs::create_dir_all(hidden.join("invocations"))?;
+    check_format(runs)?;
     let format = hidden.join("FORMAT");
-    match fs::read_to_string(&format) {
-        Ok(text) if text.trim().parse() == Ok(FORMAT) => {}
-        Ok(text) => {
-            return Err(io::Error::other(format!(
-                "{} says format {}, this version writes format {FORMAT}; use the version that wrote it, or another \
-                 runs directory",
-                format.display(),
-                text.trim()
-            )));
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            write_atomically(&format, format!("{FORMAT}\n").as_bytes())?;
-        }
-        Err(error) => return Err(error),
+    if !format.exists() {
+        write_atomically(&format, format!("{FORMAT}\n").as_bytes())?;
     }
+    reserve(&hidden.join(RESERVE))?;
     let ignore = runs.join(".gitignore");
     if !keep && !ignore.exists() {
         write_atomically(&ignore, b"# Run folders are made anew by every test run. `keep = true` in stageflow.toml leaves them to git.\n*\n")?;

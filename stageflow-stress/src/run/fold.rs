@@ -1,6 +1,6 @@
 //! From journals to [`RunState`]: pure reading, the same result whoever does it and however often.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -10,8 +10,11 @@ use super::claim::read_info;
 use super::shards::Shards;
 use super::state::{RunState, Sighting, StoredFinding, TestState, Timed};
 use crate::finding::alike::Words;
-use crate::finding::{Counted, Finding, FindingType, fingerprint};
-use crate::journal::record::{Envelope, FindingRecord, Loss, ProcessInfo, Record, TestStatus};
+use crate::finding::time::nanos;
+use crate::finding::{Counted, Finding, FindingType, Foreign, fingerprint};
+use crate::journal::record::{
+    Envelope, FindingRecord, ImportedRecord, Loss, ProcessInfo, Record, TestStatus,
+};
 use crate::journal::{self, JournalRead};
 use crate::{Severity, sys};
 
@@ -61,6 +64,8 @@ pub fn read_state(dir: &Path) -> io::Result<RunState> {
         },
         findings: BTreeMap::new(),
         losses: BTreeMap::new(),
+        boots: BTreeMap::new(),
+        of_tests: HashSet::new(),
     };
     for (path, read) in journals {
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
@@ -79,6 +84,10 @@ struct Fold {
     state: RunState,
     findings: BTreeMap<String, StoredFinding>,
     losses: BTreeMap<(String, String), u64>,
+    /// Which tests have which findings; a test can have very many.
+    of_tests: HashSet<(usize, String)>,
+    /// When each boot was, as the wall clock of the first of its processes had it, in milliseconds.
+    boots: BTreeMap<String, i128>,
 }
 
 impl Fold {
@@ -88,6 +97,7 @@ impl Fold {
             self.lose("record", read.missing, "numbered in a journal and not there");
         }
         let mut process: Option<ProcessInfo> = None;
+        let mut opened_at: Option<String> = None;
         // The position in `state.tests` of each test of this journal.
         let mut tests = BTreeMap::new();
         for envelope in read.records {
@@ -95,13 +105,17 @@ impl Fold {
                 self.state.last_at.clone_from(&envelope.ts);
             }
             match envelope.r {
-                Record::Open(opened) => process = Some(*opened),
+                Record::Open(opened) => {
+                    process = Some(*opened);
+                    opened_at = Some(envelope.ts);
+                }
                 Record::TestStart(mut start) => {
                     start.log = self.shards.place(name, &start.log);
                     tests.insert(start.number, self.state.tests.len());
                     self.state.tests.push(TestState::new(*start, envelope.ts));
                 }
                 Record::Loss(loss) => self.lose(&loss.what, loss.count, &loss.why),
+                Record::Imported(imported) => self.imported(&imported, envelope.ts),
                 _ => match envelope.test.and_then(|number| tests.get(&number)) {
                     Some(&position) => self.test_record(position, self.relocated(name, envelope)),
                     None => self.lose("record", 1, "belongs to a test whose start is not in the journal"),
@@ -109,6 +123,7 @@ impl Fold {
             }
         }
         if let Some(process) = process {
+            self.clock(&process, opened_at.as_deref());
             let alive = process.host == sys::host_name()
                 && sys::is_alive(process.pid, process.start_ticks, &process.boot);
             for position in tests.into_values() {
@@ -117,6 +132,23 @@ impl Fold {
                 }
             }
             self.state.processes.push(process);
+        }
+    }
+
+    /// Compares the wall clocks of the processes of one boot with the clock that does not step.
+    fn clock(&mut self, process: &ProcessInfo, opened_at: Option<&str>) {
+        let (Some(up), Some(at)) = (process.up, opened_at.and_then(nanos)) else { return };
+        if process.boot.is_empty() {
+            return;
+        }
+        let booted = at / 1_000_000 - i128::from(up);
+        let first = *self.boots.entry(process.boot.clone()).or_insert(booted);
+        if (booted - first).abs() > 1000 {
+            self.lose(
+                "clock",
+                1,
+                "the wall clock stepped between two processes; the order of their records is not certain",
+            );
         }
     }
 
@@ -162,7 +194,7 @@ impl Fold {
             }
             Record::Finding(record) => {
                 let test_name = test.start.name.clone();
-                if !test.findings.contains(&record.fingerprint) {
+                if self.of_tests.insert((position, record.fingerprint.clone())) {
                     test.findings.push(record.fingerprint.clone());
                 }
                 self.finding(*record, test_name, envelope.ts);
@@ -178,7 +210,7 @@ impl Fold {
                     test.end = Some(*end);
                 }
             }
-            Record::Open(_) | Record::TestStart(_) | Record::Loss(_) => {}
+            Record::Open(_) | Record::TestStart(_) | Record::Loss(_) | Record::Imported(_) => {}
         }
     }
 
@@ -201,6 +233,25 @@ impl Fold {
         if !stored.tests.contains(&test) {
             stored.tests.push(test);
         }
+    }
+
+    /// A finding of another tool. It has no test here; everything that it says is kept.
+    fn imported(&mut self, record: &ImportedRecord, at: String) {
+        let Some(foreign) = Foreign::read(&record.json) else {
+            self.lose("imported finding", 1, "it is no JSON object");
+            return;
+        };
+        let print = fingerprint(&self.state.info.entry.id, &foreign.finding);
+        let created_at = foreign.created_at.clone().unwrap_or(at);
+        let updated_at = foreign.updated_at.clone().unwrap_or_else(|| created_at.clone());
+        self.findings.entry(print.clone()).or_insert_with(|| StoredFinding {
+            occurrences: 1,
+            updated_at,
+            known: foreign.known,
+            aliases: foreign.id.into_iter().collect(),
+            foreign: Some(foreign.fields),
+            ..StoredFinding::new(print, foreign.finding, format!("import:{}", record.source), created_at)
+        });
     }
 
     /// A test that started in a process which is gone without having recorded the test's end.

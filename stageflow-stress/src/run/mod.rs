@@ -9,6 +9,7 @@ mod fold;
 mod handover;
 mod history;
 mod ignored;
+mod import;
 mod invocation;
 mod merge;
 #[cfg(test)]
@@ -19,11 +20,13 @@ mod slug;
 mod stale;
 pub(crate) mod state;
 mod store;
+mod unchanged;
 mod validate;
 mod write;
 
 pub use aggregate::{Aggregate, AggregateOptions, AggregatedFinding, aggregate};
 pub use ignored::{IgnoreProblem, IgnoreProblemKind, ignored};
+pub use import::{ImportError, import};
 pub use merge::{MergeError, Merged, Together, merge};
 #[cfg(feature = "cli")]
 pub use retention::{Archived, archive, restore};
@@ -38,8 +41,8 @@ pub(crate) use catalogue::CatalogueState;
 pub(crate) use catalogue::{Catalogue, Catalogued, PlaceState, Registered, test_key};
 #[cfg(feature = "cli")]
 pub(crate) use claim::claim_by_hand;
-pub(crate) use claim::folders_of;
 pub(crate) use claim::read_info;
+pub(crate) use claim::{folders_of, newer_major_format};
 pub(crate) use files::{create_unique, locked, shown_below, write_atomically, write_whole};
 #[cfg(feature = "cli")]
 pub(crate) use fold::read_state;

@@ -32,6 +32,7 @@ pub fn opened_by(host: &str, journal: &str) -> Record {
         pid: 1,
         start_ticks: 1,
         boot: "another".to_owned(),
+        up: None,
         sdk: "0".to_owned(),
         command: Vec::new(),
         runner: "direct".to_owned(),
@@ -143,6 +144,24 @@ fn every_prefix_of_a_journal_tells_what_is_whole_in_it() {
         let torn = u64::from(!ends.contains(&cut) && !ends.contains(&(cut + 1)));
         assert_tells(&state, &script[..whole], torn, cut);
         assert!(state.losses.is_empty(), "cut at {cut}: {:?}", state.losses);
+    }
+}
+
+#[test]
+fn a_clock_that_stepped_between_processes_is_flagged() {
+    for (step_ms, flagged) in [(0, 0), (900, 0), (5000, 1)] {
+        let directory = tempfile::tempdir().unwrap();
+        let path = folder(directory.path());
+        for (number, up) in [(1, 100_000), (2, 100_000 + step_ms)] {
+            let journal = Journal::create(&path.with_file_name(format!("h-{number}-x.jsonl"))).unwrap();
+            let Record::Open(mut process) = opened_by("h", "x") else { unreachable!() };
+            // Both were opened now, and the system had been up for different times.
+            process.up = Some(up);
+            journal.append(None, Record::Open(process));
+        }
+        let state = read_state(directory.path()).unwrap();
+        let clock: u64 = state.losses.iter().filter(|loss| loss.what == "clock").map(|loss| loss.count).sum();
+        assert_eq!(clock, flagged, "a step of {step_ms} ms");
     }
 }
 

@@ -69,7 +69,11 @@ impl Shards {
         for stored in &mut state.findings {
             let had: BTreeSet<&String> =
                 self.0.iter().filter_map(|shard| shard.ids.get(&stored.fingerprint)).collect();
-            stored.aliases = had.into_iter().cloned().collect();
+            for id in had {
+                if !stored.aliases.contains(id) {
+                    stored.aliases.push(id.clone());
+                }
+            }
         }
     }
 }

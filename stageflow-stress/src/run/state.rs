@@ -1,6 +1,6 @@
 //! What a run knows once its journals have been read: the one input of every file that is written into its folder.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -213,8 +213,10 @@ pub struct StoredFinding {
     pub duplicate_occurrences: u64,
     /// Fingerprints of findings that may be the same. A suggestion.
     pub possible_duplicate_of: Vec<String>,
-    /// Ids that it had in runs that were merged into this one.
+    /// Ids that it had elsewhere: in runs that were merged into this one, or in the document of another tool.
     pub aliases: Vec<String>,
+    /// Every field of it in the document of another tool.
+    pub foreign: Option<serde_json::Value>,
 }
 
 /// Another sighting of a finding.
@@ -234,6 +236,13 @@ pub struct Sighting {
 }
 
 impl RunState {
+    /// The ids of a test's findings, in the order of the run's.
+    pub fn ids_of(&self, test: &TestState) -> Vec<&str> {
+        let of_test: HashSet<&str> = test.findings.iter().map(String::as_str).collect();
+        let of_test = |stored: &&StoredFinding| of_test.contains(stored.fingerprint.as_str());
+        self.findings.iter().filter(of_test).map(|stored| stored.id.as_str()).collect()
+    }
+
     /// The sources that the settings name, then those of the tests.
     pub fn citations(&self) -> impl Iterator<Item = &Citation> {
         self.info.citations.iter().chain(self.tests.iter().flat_map(|test| &test.citations))
@@ -301,6 +310,7 @@ impl StoredFinding {
             duplicate_occurrences: 0,
             possible_duplicate_of: Vec::new(),
             aliases: Vec::new(),
+            foreign: None,
         }
     }
 

@@ -14,7 +14,7 @@ use super::handover::Handover;
 use super::invocation::{Invocation, seed_of};
 use super::slug::slug;
 use super::state::{EntryInfo, RunInfo};
-use super::write::write_folder;
+use super::write::{write_folder, write_folder_if_changed};
 use crate::journal::Journal;
 use crate::journal::record::{ProcessInfo, Record};
 use crate::settings::Settings;
@@ -166,7 +166,7 @@ impl Run {
         let name = format!("{}-{}-{id}.jsonl", slug(&host), std::process::id());
         let folder = dir.join(".stageflow/journal");
         std::fs::create_dir_all(&folder)?;
-        let journal = Journal::create(&folder.join(name))?;
+        let journal = Journal::create(&folder.join(name))?.with_reserve(claim::reserve_of(&dir));
         journal.append(
             None,
             Record::Open(Box::new(ProcessInfo {
@@ -175,6 +175,7 @@ impl Run {
                 pid: std::process::id(),
                 start_ticks: sys::own_start_ticks(),
                 boot: sys::boot_id(),
+                up: sys::uptime(),
                 sdk: env!("CARGO_PKG_VERSION").to_owned(),
                 command: env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect(),
                 runner: runner.to_owned(),
@@ -195,7 +196,7 @@ impl Run {
         Ok(Run {
             dir: self.dir.clone(),
             info: self.info.clone(),
-            journal: Journal::resume(path)?,
+            journal: Journal::resume(path)?.with_reserve(claim::reserve_of(&self.dir)),
             tests: AtomicU32::new(u32::MAX),
             dirty: AtomicBool::new(false),
             folded: Mutex::new(Folded::never()),
@@ -230,8 +231,9 @@ impl Run {
             return;
         }
         let began = Instant::now();
+        self.journal.tell_losses();
         self.journal.sync();
-        if let Err(error) = write_folder(&self.dir) {
+        if let Err(error) = write_folder_if_changed(&self.dir, self.info.known.as_deref()) {
             say!("stageflow-stress: cannot write the files of {}: {error}", self.dir.display());
         }
         if let Ok(mut folded) = self.folded.lock() {

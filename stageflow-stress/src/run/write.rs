@@ -5,9 +5,11 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::claim::check_format;
 use super::files::{locked, write_atomically};
 use super::fold::read_state;
 use super::state::RunState;
+use super::unchanged;
 use crate::capture;
 use crate::finding::{KnownFindings, Profile, REGISTRY_FILE, Registry, document, ledger};
 use crate::log::LogDigest;
@@ -79,35 +81,56 @@ pub fn findings_as(dir: impl AsRef<Path>, profile: Profile) -> Result<Vec<u8>, F
 
 /// Folds the journals and writes the files, under the locks of the run and of its entry.
 pub fn write_folder(dir: &Path) -> Result<RunState, FoldError> {
-    let failed = |source| FoldError::Io { path: dir.to_owned(), source };
+    locked(&dir.join(".stageflow/lock"), || fold(dir))
+        .map_err(|source| FoldError::Io { path: dir.to_owned(), source })
+}
+
+/// As [`write_folder`], unless the files were computed from the same journals before: when eight processes end together, one
+/// of them computes the files for all.
+pub fn write_folder_if_changed(dir: &Path, known: Option<&Path>) -> Result<(), FoldError> {
     locked(&dir.join(".stageflow/lock"), || {
-        // The runs directory holds the entries' folders, which hold the runs.
-        if let Some(Err(error)) = dir.parent().and_then(Path::parent).map(recover_logs) {
-            say!("stageflow-stress: logs of processes that are gone are not complete: {error}");
+        let inputs = unchanged::inputs(dir, known);
+        if unchanged::is_computed_from(dir, &inputs) {
+            return Ok(());
         }
-        let mut state = read_state(dir)?;
-        let known = known_now(&state);
-        give_ids(&mut state, &known)?;
-        let logs = digests(&state);
-        let summary = report::summary(&state, &logs);
-        let mut files = vec![(
-            "findings.json".to_owned(),
-            document::render(&state, report::status(&state).as_str(), &summary),
-        )];
-        files.extend(ledger::render(&state));
-        let others = others(&state, &files);
-        files.extend(report::render(&state, &logs, &others));
-        for (relative, content) in files {
-            write_atomically(&dir.join(relative), &content)?;
-        }
-        #[cfg(feature = "html")]
-        if let Err(error) = report::html::write_run(dir) {
-            // A page that is missing says less than a run that is missing.
-            say!("stageflow-stress: {error}");
-        }
-        Ok(state)
+        // Noted is what was there before: whatever comes meanwhile is a change.
+        let state = fold(dir)?;
+        unchanged::note(dir, &inputs, &state)
     })
-    .map_err(failed)
+    .map_err(|source| FoldError::Io { path: dir.to_owned(), source })
+}
+
+fn fold(dir: &Path) -> io::Result<RunState> {
+    if let Some(runs) = dir.parent().and_then(Path::parent) {
+        check_format(runs)?;
+    }
+    // The runs directory holds the entries' folders, which hold the runs.
+    if let Some(Err(error)) = dir.parent().and_then(Path::parent).map(recover_logs) {
+        say!("stageflow-stress: logs of processes that are gone are not complete: {error}");
+    }
+    super::import::take_over(dir)?;
+    let mut state = read_state(dir)?;
+    let known = known_now(&state);
+    give_ids(&mut state, &known)?;
+    let logs = digests(&state);
+    let summary = report::summary(&state, &logs);
+    let mut files = vec![(
+        "findings.json".to_owned(),
+        document::render(&state, report::status(&state).as_str(), &summary),
+    )];
+    files.extend(ledger::render(&state));
+    let others = others(&state, &files);
+    files.extend(report::render(&state, &logs, &others));
+    super::import::note_written(dir, &files[0].1)?;
+    for (relative, content) in files {
+        write_atomically(&dir.join(relative), &content)?;
+    }
+    #[cfg(feature = "html")]
+    if let Err(error) = report::html::write_run(dir) {
+        // A page that is missing says less than a run that is missing.
+        say!("stageflow-stress: {error}");
+    }
+    Ok(state)
 }
 
 /// The log analyses that exist, of the latest attempt of each test.

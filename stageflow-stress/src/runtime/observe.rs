@@ -18,7 +18,7 @@ pub fn observe(inner: &Inner, session: &Session, outcome: &BodyOutcome) {
     // Counted before the file is read: what is written in between must not look like a loss.
     let summary = inner.active.log.summary(session.partial(inner));
     let text = inner.active.log.text();
-    analyse_log(inner, session, outcome, &text, &summary);
+    analyse_log(inner, session, outcome, text.as_bytes(), &summary);
     let observers = registry::observers_of(inner.entry.id);
     if observers.is_empty() {
         return;
@@ -29,21 +29,24 @@ pub fn observe(inner: &Inner, session: &Session, outcome: &BodyOutcome) {
     }
 }
 
-fn analyse_log(inner: &Inner, session: &Session, outcome: &BodyOutcome, text: &str, summary: &LogSummary) {
+fn analyse_log(inner: &Inner, session: &Session, outcome: &BodyOutcome, log: &[u8], summary: &LogSummary) {
     let passed = verdict::decide(inner, session, outcome).red.is_empty();
     let options = &inner.def.options;
     // An announced panic is an announced error too.
     let expected: Vec<&str> = options.expect_errors.iter().copied().chain(options.expect_panic).collect();
+    let mut rules = inner.log_rules();
+    rules.baseline = super::last_good::profile(inner);
     let analysis = analyze(
-        text,
+        log,
         &AnalysisInput {
             test: &inner.start.name,
             slug: &inner.start.slug,
             log: &inner.start.log,
             reproduce: &inner.start.reproduce,
-            passed,
+            passed: Some(passed),
             summary,
             expected: &expected,
+            rules: Some(&rules),
         },
     );
     let stem = format!("results/logs/{}", inner.start.slug);

@@ -60,6 +60,12 @@ schemas! {
     Values = "values",
     /// research/citations.json.
     Citations = "citations",
+    /// results/logs/{slug}_stats.json.
+    LogStats = "log_stats",
+    /// results/logs/{slug}_errors.json.
+    LogErrors = "log_errors",
+    /// The difference of two logs.
+    LogDiff = "log_diff",
 }
 
 impl Schema {
@@ -77,6 +83,8 @@ impl Schema {
             "results/metrics/throughput.json" => Schema::Throughput,
             "results/metrics/values.json" => Schema::Values,
             "research/citations.json" => Schema::Citations,
+            path if path.starts_with("results/logs/") && path.ends_with("_stats.json") => Schema::LogStats,
+            path if path.starts_with("results/logs/") && path.ends_with("_errors.json") => Schema::LogErrors,
             _ => return None,
         })
     }

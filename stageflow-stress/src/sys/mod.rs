@@ -17,9 +17,9 @@ pub use child::{CHILDREN_CAN_BE_CONFINED, die_with_parent, limit_self, signal_na
 pub use exit::{at_exit, end_process_as_failed};
 pub use machine::{cpu_model, memory_gb, os_name};
 pub use mapped::map_new;
-pub use process::{boot_id, host_name, is_alive, own_start_ticks, parent_pid, start_ticks};
+pub use process::{boot_id, host_name, is_alive, own_start_ticks, parent_pid, start_ticks, uptime};
 #[cfg(all(feature = "stacks", target_os = "linux"))]
 pub use stacks::stack_of;
 pub use threads::{ThreadSeen, rename_current_thread, thread_names, threads};
-pub use usage::{USAGE_IS_READ, process_usage};
+pub use usage::{USAGE_IS_READ, cpu_time, process_usage};
 pub use waker::traced_poll;

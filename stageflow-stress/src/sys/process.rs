@@ -14,6 +14,13 @@ pub fn boot_id() -> String {
         .unwrap_or_default()
 }
 
+/// How long the system has been up, in milliseconds, suspension included; `None` where it does not tell.
+pub fn uptime() -> Option<u64> {
+    let text = fs::read_to_string("/proc/uptime").ok()?;
+    let seconds: f64 = text.split_whitespace().next()?.parse().ok()?;
+    Some((seconds * 1000.0) as u64)
+}
+
 /// Pid of the parent process.
 pub fn parent_pid() -> Option<u32> {
     rustix::process::getppid().and_then(|pid| u32::try_from(pid.as_raw_nonzero().get()).ok())

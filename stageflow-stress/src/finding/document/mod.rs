@@ -2,12 +2,14 @@
 
 #[cfg(feature = "cli")]
 mod edit;
+mod foreign;
 mod raw;
 mod read;
 mod write;
 
 #[cfg(feature = "cli")]
 pub(super) use edit::with_fields;
+pub(crate) use foreign::Foreign;
 pub(super) use raw::RawObject;
 pub(crate) use raw::heal;
 pub use read::{Document, DocumentError, DocumentFinding, DocumentMetadata, Word};

@@ -191,7 +191,7 @@ impl DocumentMetadata {
 }
 
 impl DocumentFinding {
-    fn new(fields: RawObject) -> Self {
+    pub(super) fn new(fields: RawObject) -> Self {
         let extension: RawObject = fields.read("x_stageflow").unwrap_or_default();
         let word = |name: &str| extension.text(name).or_else(|| fields.text(name)).unwrap_or_default();
         DocumentFinding {

@@ -234,6 +234,8 @@ struct FindingExtension<'a> {
     sightings: &'a [Sighting],
     #[serde(skip_serializing_if = "Vec::is_empty")]
     refused_attachments: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    foreign: Option<&'a serde_json::Value>,
 }
 
 /// The content of a run's findings.json, in the profile that every reader understands.
@@ -254,6 +256,7 @@ pub fn render_as(profile: Profile, state: &RunState, status: &str, summary: &str
         *tests.entry(test.status.as_str()).or_insert(0) += 1;
     }
     let ids = ledger::ids(state);
+    let of_stageflow = of_stageflow(state);
     let completed =
         status != "in_progress" && !state.tests.iter().any(|test| test.status == TestStatus::Running);
     let upstream = profile == Profile::Upstream;
@@ -290,7 +293,7 @@ pub fn render_as(profile: Profile, state: &RunState, status: &str, summary: &str
             .iter()
             .map(|stored| {
                 let ledger_id = ids.get(stored.fingerprint.as_str()).map(ToString::to_string);
-                written(profile, state, stored, ledger_id)
+                written(profile, state, stored, ledger_id, &of_stageflow)
             })
             .collect(),
     };
@@ -304,6 +307,7 @@ fn written<'a>(
     state: &'a RunState,
     stored: &'a StoredFinding,
     ledger_id: Option<String>,
+    of_stageflow: &BTreeMap<&'a str, &'a str>,
 ) -> Written<'a> {
     let finding = &stored.finding;
     let (kind, severity) = match profile {
@@ -349,7 +353,7 @@ fn written<'a>(
             code_snippet: finding.reproduction.code_snippet.as_deref(),
             environment: WrittenEnvironment {
                 os: &state.info.environment.os,
-                dependencies: dependencies(state, stored),
+                dependencies: dependencies(state, stored, of_stageflow),
             },
             frequency: stored.frequency(),
             conditions: finding.reproduction.conditions.as_deref(),
@@ -398,6 +402,7 @@ fn written<'a>(
             ledger_id,
             evidence: &finding.evidence,
             sightings: &stored.sightings,
+            foreign: stored.foreign.as_ref(),
             refused_attachments: finding
                 .attachments
                 .iter()
@@ -486,16 +491,22 @@ fn recommendation(recommendation: &Recommendation) -> WrittenRecommendation<'_> 
     }
 }
 
-/// The compiler, Stageflow's packages and the packages whose tests saw the finding. The whole list is in
-/// `config/environment.json`, once, instead of in every finding.
-fn dependencies<'a>(state: &'a RunState, stored: &'a StoredFinding) -> BTreeMap<&'a str, &'a str> {
-    let environment = &state.info.environment;
-    let mut dependencies: BTreeMap<&str, &str> = environment
-        .dependencies
-        .iter()
-        .filter(|(name, _)| name.contains("stageflow"))
+/// Stageflow's packages. The whole list is in `config/environment.json`, once, instead of in every finding.
+fn of_stageflow(state: &RunState) -> BTreeMap<&str, &str> {
+    let all = state.info.environment.dependencies.iter();
+    all.filter(|(name, _)| name.contains("stageflow"))
         .map(|(name, version)| (name.as_str(), version.as_str()))
-        .collect();
+        .collect()
+}
+
+/// The compiler, Stageflow's packages and the packages whose tests saw the finding.
+fn dependencies<'a>(
+    state: &'a RunState,
+    stored: &'a StoredFinding,
+    of_stageflow: &BTreeMap<&'a str, &'a str>,
+) -> BTreeMap<&'a str, &'a str> {
+    let environment = &state.info.environment;
+    let mut dependencies = of_stageflow.clone();
     for test in state.tests.iter().filter(|test| stored.tests.contains(&test.start.name)) {
         dependencies.insert(&test.start.package, &test.start.package_version);
     }

@@ -6,6 +6,8 @@ use crate::journal::record::Instrument;
 use crate::markdown::{Doc, Inline, count};
 use crate::run::state::RunState;
 
+use super::super::words::duration;
+
 /// The entries of an instrument, each with the name of its test.
 fn entries(state: &RunState, instrument: Instrument) -> Vec<(&str, &Value)> {
     state
@@ -173,6 +175,28 @@ pub fn scalability(doc: &mut Doc, state: &RunState) {
                     text(&knee["kept"]).into(),
                     text(&knee["saturated"]).into(),
                     why.into(),
+                ]
+            }),
+        );
+    }
+    for (test, entry) in &curves {
+        doc.line(Inline::from("Steps of ").strong(text(&entry["name"])).text(format!(" in {test}:")));
+        doc.table(
+            ["Rate", "State", "Succeeded", "Dropped", "p50", "p99", "Why"],
+            entry["steps"].as_array().into_iter().flatten().map(|step| -> [Inline; 7] {
+                let percentile = |at: &str| -> Inline {
+                    let found = &step["response"]["percentiles"][at];
+                    found["value"].as_f64().map_or_else(|| text(&found["reason"]), duration).into()
+                };
+                let reasons = step["reasons"].as_array().into_iter().flatten();
+                [
+                    text(&step["rate"]).into(),
+                    text(&step["state"]).into(),
+                    text(&step["counts"]["succeeded"]).into(),
+                    text(&step["counts"]["dropped"]).into(),
+                    percentile("p50"),
+                    percentile("p99"),
+                    reasons.map(text).collect::<Vec<_>>().join("; ").into(),
                 ]
             }),
         );

@@ -28,13 +28,7 @@ fn one(doc: &mut Doc, facts: &Facts<'_>, test: &TestState) {
         .map(|(outcome, n)| format!("{n} {outcome}"))
         .collect();
     let none_if_empty = |text: String| if text.is_empty() { "none".to_owned() } else { text };
-    let ids: Vec<&str> = facts
-        .state
-        .findings
-        .iter()
-        .filter(|stored| test.findings.contains(&stored.fingerprint))
-        .map(|stored| stored.id.as_str())
-        .collect();
+    let ids = facts.state.ids_of(test);
     let mut rows: Vec<(&str, Inline)> = vec![
         ("Status", test.status.as_str().into()),
         ("Kind", start.kind.as_str().into()),

@@ -211,8 +211,8 @@ fn a_rich_run_shows_all_of_it() {
         ][..19],
     );
     assert!(page.links.contains(&"results/golden/merged.diff".to_owned()));
-    // The distribution, bars of findings, of levels and of scores, and the timeline.
-    assert_eq!(page.tags.iter().filter(|tag| tag.starts_with("<svg")).count(), 5, "{:?}", page.tags);
+    // Bars of findings, of levels and of scores, the timeline of tests, and the distribution; nine of the instruments.
+    assert_eq!(page.tags.iter().filter(|tag| tag.starts_with("<svg")).count(), 14);
     assert!(page.tags.iter().all(|tag| !tag.starts_with("<svg") || tag.contains("aria-label")));
     // Made once more, it is the same.
     assert_eq!(super::render_run(&dir).unwrap(), html);
@@ -271,7 +271,6 @@ fn broken_files_are_named_and_the_rest_is_shown() {
     let runs = tempfile::tempdir().unwrap();
     let dir = runs.path().join("DAG-005/run-2026-01-14-001");
     write_folder(&dir, &rich());
-    write_load(&dir);
     let mut names: Vec<String> = super::Folder::read(&dir).unwrap().files;
     names.retain(|name| name.ends_with(".json") && !name.ends_with("citations.json"));
     assert!(names.len() > 10, "{names:?}");
@@ -390,62 +389,21 @@ fn huge_texts_do_not_break_the_page() {
     has(&page, &["And 19600 more lines in the files."]);
 }
 
-/// The files of load instruments as `docs/run-folder.md` describes them.
-fn write_load(dir: &Path) {
-    let percentiles = serde_json::json!({
-        "p50": { "value": 2_000_000, "low": 1_900_000, "high": 2_100_000, "at_least": false, "n": 900 },
-        "p99": { "value": 90_000_000, "low": 80_000_000, "high": null, "at_least": true, "n": 900 },
-        "p99.9": { "value": null, "n": 900, "reason": "needs at least 1000 operations" },
-    });
-    let times = serde_json::json!({
-        "count": 900, "in_flight": 3, "min": 1_000_000, "mean": 4e6, "max": 95_000_000, "percentiles": percentiles,
-        "cdf": [[1_000_000, 1], [2_000_000, 450], [90_000_000, 891], [95_000_000, 900]],
-    });
-    let moments: Vec<_> = (0..40)
-        .map(|n| serde_json::json!({ "due": 25, "succeeded": 20, "unsuccessful": n % 7, "p50": 2_000_000, "p99": null, "max": 9_000_000 + n * 1_000_000 }))
-        .collect();
-    let counts = serde_json::json!({ "offered": 1000, "succeeded": 900, "failed": 90, "panicked": 2, "cancelled": 1, "dropped": 4, "in_flight": 3, "late": 7 });
-    let load = serde_json::json!({ "format": 1, "entries": [{
-        "test": "shop", "slug": "shop", "name": "checkout", "model": { "kind": "open" }, "valid": false, "reasons": ["the generator lagged"],
-        "aborted": null, "offered_per_second": 500.0, "issued_per_second": 498.0, "counts": counts,
-        "error_rate": { "value": 0.096, "low": 0.079, "high": 0.116, "n": 996 }, "response": times, "service": times,
-        "timeline": { "width_seconds": 0.05, "moments": moments }, "errors": [{ "text": "no stock", "count": 90 }], "other_errors": 3,
-    }] });
-    let step = |rate: u64, state: &str, p99: u64| {
-        let percentile = |value: u64| serde_json::json!({ "value": value, "n": 100 });
-        serde_json::json!({ "rate": rate, "state": state, "reasons": [], "counts": counts,
-            "response": { "count": 100, "percentiles": { "p50": percentile(1_000_000), "p95": percentile(p99 / 2), "p99": percentile(p99) } } })
-    };
-    let degradation = serde_json::json!({ "format": 1, "entries": [{
-        "test": "shop", "slug": "shop", "name": "checkout", "knee": { "kept": 200.0, "saturated": 400.0, "reason": null },
-        "steps": [step(100, "kept", 3_000_000), step(200, "kept", 5_000_000), step(400, "saturated", 400_000_000), step(800, "invalid", 1)],
-        "exponent": { "value": 0.4, "low": 0.1, "high": 0.7, "r_squared": 0.9, "reason": null },
-    }] });
-    let scaling = serde_json::json!({ "format": 1, "entries": [{
-        "test": "shop", "slug": "shop", "name": "fan out",
-        "points": [{ "size": 10, "nanos": [1_000, 1_100, 900] }, { "size": 100, "nanos": [11_000, 12_000] }, { "size": 500, "nanos": [60_000] }],
-        "exponent": { "value": null, "reason": "needs three sizes" },
-    }] });
-    for (name, document) in [("load", load), ("degradation", degradation), ("scaling", scaling)] {
-        write(&dir.join(format!("results/metrics/{name}.json")), document.to_string().as_bytes());
-    }
-}
-
 #[test]
 fn loads_and_curves_are_drawn_with_what_they_do_not_know() {
     let runs = tempfile::tempdir().unwrap();
     let dir = runs.path().join("DAG-005/run-2026-01-14-001");
-    write_folder(&dir, &rich());
+    let mut state = rich();
+    let measured = std::mem::take(&mut state.tests[0].measured);
+    write_folder(&dir, &state);
     let before = check(&super::render_run(&dir).unwrap(), &dir);
-    write_load(&dir);
-    write(
-        &dir.join("results/metrics/quality.json"),
-        br#"{"format":1,"entries":[{"name":"fraud","test":"shop","recall":0.97}]}"#,
-    );
+    has(&before, &["Not measured: no test raised the rate of a load, so there is no curve."]);
+    state.tests[0].measured = measured;
+    write_folder(&dir, &state);
     let page = check(&super::render_run(&dir).unwrap(), &dir);
     let drawn = |page: &Page| page.tags.iter().filter(|tag| tag.starts_with("<svg")).count();
-    // Rates, error rate, times, distribution; the curve; the scaling.
-    assert_eq!(drawn(&page) - drawn(&before), 6);
+    // Rates, error rate, times, distribution; the curve; the scaling; memory, processor, and numbers.
+    assert_eq!(drawn(&page) - drawn(&before), 9);
     has(
         &page,
         &[
@@ -461,6 +419,36 @@ fn loads_and_curves_are_drawn_with_what_they_do_not_know() {
             "Exponent: needs three sizes.",
             "recall",
             "0.97",
+            "resident from 100 MB to 138 MB",
+            "Not measured: tasks.",
+            "rises",
+            ">= 500 parallel stages",
+            "undecided",
+            "unknown",
         ],
     );
+}
+
+#[test]
+fn templates_are_drawn_where_the_analysis_found_some() {
+    let runs = tempfile::tempdir().unwrap();
+    let dir = runs.path().join("DAG-005/run-2026-01-14-001");
+    write_folder(&dir, &rich());
+    let path = dir.join("results/logs/fan_out__dag_005_stats.json");
+    let mut stats: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    stats["lines"] = 900.into();
+    stats["templates"] = serde_json::json!([
+        { "template": "order <*> priced", "count": 800, "levels": { "INFO": 800 }, "first_line": 15, "last_line": 880 },
+        { "template": "<b> lost", "count": 1, "levels": { "ERROR": 1 }, "first_line": 400, "last_line": 400 },
+    ]);
+    stats["templates_omitted"] = 4.into();
+    write(&path, stats.to_string().as_bytes());
+    let page = check(&super::render_run(&dir).unwrap(), &dir);
+    has(
+        &page,
+        &["order <*> priced: 800 ×, lines 15 to 880", "<b> lost", "4 less frequent ones are not drawn"],
+    );
+    fs::remove_file(&path).unwrap();
+    let page = check(&super::render_run(&dir).unwrap(), &dir);
+    has(&page, &["Not measured: no templates were found"]);
 }

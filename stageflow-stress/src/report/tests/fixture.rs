@@ -135,15 +135,16 @@ pub fn analysed(state: &RunState) -> Vec<LogDigest> {
     let input = |test: &TestState| {
         let summary = test.end.as_ref().map(|end| end.log.clone()).unwrap_or_default();
         analyze(
-            "",
+            b"",
             &AnalysisInput {
                 test: &test.start.name,
                 slug: &test.start.slug,
                 log: &test.start.log,
                 reproduce: &test.start.reproduce,
-                passed: test.status == TestStatus::Passed,
+                passed: Some(test.status == TestStatus::Passed),
                 summary: &summary,
                 expected: &[],
+                rules: None,
             },
         )
         .digest
@@ -180,6 +181,7 @@ pub fn rich() -> RunState {
         pid: 4242,
         start_ticks: 1,
         boot: String::new(),
+        up: None,
         sdk: "0.1.0".to_owned(),
         command: vec!["pipeline".to_owned(), "--exact".to_owned()],
         runner: "cargo test".to_owned(),
@@ -197,6 +199,7 @@ pub fn rich() -> RunState {
     fan_out.throughputs =
         vec![Throughput { series: "merge".to_owned(), count: 10_000, failed: 5_000, nanos: 2_000_000_000 }];
     fan_out.metrics = vec![Metric { name: "keys".to_owned(), value: 499.0, unit: "count".to_owned() }];
+    fan_out.measured = instruments();
     fan_out.goldens = vec![
         GoldenRecord {
             name: "merged".to_owned(),
@@ -348,4 +351,92 @@ pub fn rich() -> RunState {
     state.losses = vec![Loss { what: "record".to_owned(), count: 3, why: "disk full".to_owned() }];
     state.unreadable_lines = 1;
     state
+}
+
+/// What every instrument leaves, in the form of `docs/run-folder.md`.
+fn instruments() -> Vec<Measured> {
+    let percentile = |value: u64| json!({ "value": value, "low": value - 1, "high": value + 1, "at_least": false, "n": 900 });
+    let times = json!({
+        "count": 900, "in_flight": 3, "min": 1_000_000, "mean": 4e6, "max": 95_000_000,
+        "percentiles": {
+            "p50": percentile(2_000_000),
+            "p99": { "value": 90_000_000, "low": 80_000_000, "high": null, "at_least": true, "n": 900 },
+            "p99.9": { "value": null, "n": 900, "reason": "needs at least 1000 operations" },
+        },
+        "cdf": [[1_000_000, 1], [2_000_000, 450], [90_000_000, 891], [95_000_000, 900]],
+    });
+    let moment = |n: u64| json!({ "due": 25, "succeeded": 20, "unsuccessful": n % 7, "p50": 2_000_000, "p99": null, "max": 9_000_000 + n * 1_000_000 });
+    let counts = json!({
+        "offered": 1000, "succeeded": 900, "failed": 90, "panicked": 2, "cancelled": 1, "dropped": 4, "in_flight": 3, "late": 7,
+    });
+    let step = |rate: u64, state: &str, p99: u64| {
+        let percentiles =
+            json!({ "p50": percentile(1_000_000), "p95": percentile(p99 / 2), "p99": percentile(p99) });
+        json!({ "rate": rate, "state": state, "reasons": [], "counts": counts, "response": { "count": 100, "percentiles": percentiles } })
+    };
+    let rows: Vec<_> = (0..20_u64)
+        .map(|n| json!([n, n * 10, 100_000_000 + n * 2_000_000, null, n as f64 * 0.5, 8, 20 + n, null]))
+        .collect();
+    let entries = [
+        (
+            Instrument::Load,
+            json!({
+                "name": "checkout", "model": { "kind": "open" }, "valid": false, "reasons": ["the generator lagged"], "aborted": null,
+                "offered_per_second": 500.0, "issued_per_second": 498.0, "counts": counts,
+                "error_rate": { "value": 0.096, "low": 0.079, "high": 0.116, "n": 996 }, "response": times, "service": times,
+                "timeline": { "width_seconds": 0.05, "moments": (0..40).map(moment).collect::<Vec<_>>() },
+                "errors": [{ "text": "no stock", "count": 90 }], "other_errors": 3,
+            }),
+        ),
+        (
+            Instrument::Degradation,
+            json!({
+                "name": "checkout", "knee": { "kept": 200.0, "saturated": 400.0, "reason": null },
+                "steps": [step(100, "kept", 3_000_000), step(200, "kept", 5_000_000), step(400, "saturated", 400_000_000), step(800, "invalid", 10)],
+                "exponent": { "value": 0.4, "low": 0.1, "high": 0.7, "r_squared": 0.9, "reason": null },
+            }),
+        ),
+        (
+            Instrument::Scaling,
+            json!({
+                "name": "fan out", "exponent": { "value": null, "reason": "needs three sizes" },
+                "points": [{ "size": 10, "nanos": [1_000, 1_100, 900] }, { "size": 100, "nanos": [11_000, 12_000] }],
+            }),
+        ),
+        (
+            Instrument::Resources,
+            json!({
+                "name": "soak", "samples": 20, "missed": 1, "interval_seconds": 1.0, "rows": rows,
+                "columns": ["at_seconds", "turns", "rss_bytes", "heap_bytes", "cpu_seconds", "threads", "fds", "tasks"],
+                "trends": [
+                    { "resource": "rss_bytes", "per": "second", "slope": 2e6, "low": 1.9e6, "high": 2.1e6, "trend": "rises", "reason": null },
+                    { "resource": "tasks", "per": "second", "slope": null, "low": null, "high": null, "trend": "not shown", "reason": "not measured" },
+                ],
+            }),
+        ),
+        (
+            Instrument::Quality,
+            json!({
+                "name": "fraud", "kind": "confusion", "counts": { "hits": 97, "misses": 3 },
+                "figures": [
+                    { "name": "recall", "value": 0.97, "low": 0.915, "high": 0.99, "n": 100, "method": "Wilson", "reason": null },
+                    { "name": "AUC", "value": null, "n": 0, "reason": "no scores" },
+                ],
+            }),
+        ),
+        (
+            Instrument::Targets,
+            json!({
+                "name": "width", "of_entry": true, "quantity": "parallel stages", "comparison": ">=", "bound": 500, "bound_unit": "parallel stages",
+                "measured": { "value": 499.0, "low": 450.0, "high": 510.0, "unit": "stages", "n": 3, "method": "count" },
+                "decision": "undecided", "why": "the interval holds the bound",
+            }),
+        ),
+        (
+            Instrument::Checkers,
+            json!({ "name": "ledger", "checker": "linearizable", "looked_at": 40, "verdict": "unknown", "why": "too many orders", "witness": ["a", "b"] }),
+        ),
+    ];
+    let measured = |(instrument, entry)| Measured { instrument, entry };
+    entries.into_iter().map(measured).collect()
 }

@@ -97,7 +97,7 @@ fn everything_that_is_not_known_is_a_concern() {
     // A lossy log makes detectors inconclusive first.
     assert_eq!(
         concern(|state| state.tests[0].end.as_mut().unwrap().log.lost = 1),
-        "2 inconclusive log detectors"
+        "3 inconclusive log detectors"
     );
     for outcome in
         [GoldenOutcome::New, GoldenOutcome::Accepted, GoldenOutcome::Forced, GoldenOutcome::Unusable]
@@ -137,9 +137,19 @@ fn the_status_follows_the_tests() {
     assert_eq!(status(&state), RunStatus::Blocked);
 }
 
+/// A load whose counts and response times were changed.
+fn load(change: fn(&mut serde_json::Value, &mut serde_json::Value)) -> Measured {
+    let mut load = super::fixture::rich().tests[0].measured[0].clone();
+    let (mut counts, mut response) = (load.entry["counts"].clone(), load.entry["response"].clone());
+    change(&mut counts, &mut response);
+    load.entry["counts"] = counts;
+    load.entry["response"] = response;
+    load
+}
+
 #[test]
 fn impossible_data_blocks_the_run_and_is_named() {
-    let cases: [(Change, &str); 16] = [
+    let cases: [(Change, &str); 18] = [
         (|state| state.tests[0].end.as_mut().unwrap().duration_ms = -1.0, "it took -1 ms"),
         (|state| state.tests[0].end.as_mut().unwrap().duration_ms = f64::NAN, "it took NaN ms"),
         (|state| state.tests[0].ended_at = Some("2026-01-14T08:59:59Z".into()), "before it started"),
@@ -183,6 +193,14 @@ fn impossible_data_blocks_the_run_and_is_named() {
                     vec![Metric { name: "m".into(), value: f64::INFINITY, unit: "s".into() }]
             },
             "the metric `m` is inf",
+        ),
+        (
+            |state| state.tests[0].measured = vec![load(|counts, _| counts["succeeded"] = 899.into())],
+            "1000 operations of load \"checkout\" were due, and 999 came to some end",
+        ),
+        (
+            |state| state.tests[0].measured = vec![load(|_, response| response["max"] = 0.into())],
+            "the response times of 900 operations of load \"checkout\" are all 0 ns",
         ),
         (
             |state| {

@@ -84,7 +84,7 @@ fn every_json_file_is_json_and_large_seeds_survive_javascript() {
             seen += 1;
         }
     }
-    assert_eq!(seen, 9);
+    assert_eq!(seen, 16);
     let config: Value = serde_json::from_str(&file(&files, "config/run_config.json")).unwrap();
     assert_eq!(config["seed"], "18446744073709551615");
 }

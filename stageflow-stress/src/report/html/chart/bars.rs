@@ -23,7 +23,7 @@ pub fn rows(m: &mut Markup, title: &str, words: &str, all: &[(String, Vec<Segmen
     let total = |row: &(String, Vec<Segment>, String)| row.1.iter().map(|segment| segment.value).sum::<f64>();
     let scale = Scale::from_zero(Unit::Number, all.iter().map(total));
     let height = all.len() as f64 * HEIGHT + 4.0;
-    figure(m, title, words, (width, height), |m| {
+    figure(m, title, words, &[], (width, height), |m| {
         for (n, row) in all.iter().enumerate() {
             let (name, segments, text) = row;
             let y = n as f64 * HEIGHT + 3.0;
@@ -47,7 +47,7 @@ pub fn columns(m: &mut Markup, title: &str, words: &str, all: &[(String, Vec<Seg
     let scale = Scale::from_zero(Unit::Number, all.iter().map(total));
     let step = (width - left - 8.0) / all.len().max(1) as f64;
     let every = (all.len() as f64 * 76.0 / (width - left)).ceil().max(1.0) as usize;
-    figure(m, title, words, (width, height), |m| {
+    figure(m, title, words, &[], (width, height), |m| {
         for tick in scale.ticks(4.0).into_iter().filter(|tick| tick.fract() == 0.0) {
             let y = height - bottom - scale.place(tick) * (height - bottom - top);
             m.element(

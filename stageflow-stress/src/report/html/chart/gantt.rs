@@ -29,7 +29,7 @@ pub fn gantt(m: &mut Markup, title: &str, words: &str, spans: &[Span]) {
     let scale = Scale::from_zero(Unit::Nanos, [last]);
     let x = |nanos: f64| name_width + scale.place(nanos) * (width - name_width - right);
     let height = spans.len() as f64 * ROW + TOP + 4.0;
-    figure(m, title, words, (width, height), |m| {
+    figure(m, title, words, &[], (width, height), |m| {
         for tick in scale.ticks(6.0) {
             let place = at(x(tick));
             m.element(
@@ -57,7 +57,7 @@ pub fn gantt(m: &mut Markup, title: &str, words: &str, spans: &[Span]) {
             );
             let (end, took, class) = match span.end {
                 Some(end) => (end, Unit::Nanos.show(end - span.start), span.class.clone()),
-                None => (last, "no end recorded".to_owned(), format!("{} open", span.class)),
+                None => (last, "no end".to_owned(), format!("{} open", span.class)),
             };
             let length = (x(end) - x(span.start)).max(2.0);
             let tip = format!(

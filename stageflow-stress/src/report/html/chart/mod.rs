@@ -5,20 +5,28 @@ mod bars;
 mod gantt;
 mod plot;
 mod scale;
+mod strip;
 
 pub use bars::{Segment, columns, rows};
 pub use gantt::{Span, gantt};
 pub use plot::{Line, Mark, Plot};
 pub use scale::{Scale, Unit};
+pub use strip::{Row, strip};
 
 use super::markup::Markup;
 
-/// A figure: the drawing, and below it what it shows in words.
-fn figure(m: &mut Markup, title: &str, words: &str, size: (f64, f64), draw: impl FnOnce(&mut Markup)) {
+/// A figure: the drawing, the names of its lines, and what it shows in words.
+fn figure(
+    m: &mut Markup,
+    title: &str,
+    words: &str,
+    names: &[&str],
+    (width, height): (f64, f64),
+    draw: impl FnOnce(&mut Markup),
+) {
     m.within("figure", &[], |m| {
-        let (width, height) = size;
         let view = format!("0 0 {width} {height}");
-        let label = format!("{title}. {words}");
+        let label = format!("{title} {words}");
         let size = [width, height].map(|length| length.to_string());
         m.within(
             "svg",
@@ -31,6 +39,20 @@ fn figure(m: &mut Markup, title: &str, words: &str, size: (f64, f64), draw: impl
             ],
             draw,
         );
+        if names.len() > 1 {
+            m.within("ul", &[("class", "legend")], |m| {
+                for (n, name) in names.iter().enumerate() {
+                    m.within("li", &[], |m| {
+                        m.element(
+                            "span",
+                            &[("class", &format!("swatch s{}", n % 8)), ("aria-hidden", "true")],
+                            "",
+                        );
+                        m.text(name);
+                    });
+                }
+            });
+        }
         m.within("figcaption", &[], |m| {
             m.element("b", &[], title);
             m.text(" ");

@@ -54,7 +54,8 @@ impl Plot<'_> {
         let (width, height) = SIZE;
         let x = |value: f64| LEFT + self.x.1.place(value) * (width - LEFT - RIGHT);
         let y = |value: f64| height - BOTTOM - self.y.1.place(value) * (height - TOP - BOTTOM);
-        figure(m, self.title, self.words, SIZE, |m| {
+        let names: Vec<&str> = self.lines.iter().map(|line| line.name.as_str()).collect();
+        figure(m, self.title, self.words, &names, SIZE, |m| {
             for tick in self.y.1.ticks(5.0) {
                 let place = at(y(tick));
                 m.element(
@@ -161,20 +162,5 @@ impl Plot<'_> {
                 label(m, "marktext", anchor, (px + shift, place), &mark.name);
             }
         });
-        if self.lines.len() > 1 {
-            legend(m, &self.lines.iter().map(|line| line.name.as_str()).collect::<Vec<_>>());
-        }
     }
-}
-
-/// The names of lines beside their colours.
-fn legend(m: &mut Markup, names: &[&str]) {
-    m.within("ul", &[("class", "legend")], |m| {
-        for (n, name) in names.iter().enumerate() {
-            m.within("li", &[], |m| {
-                m.element("span", &[("class", &format!("swatch s{}", n % 8)), ("aria-hidden", "true")], "");
-                m.text(name);
-            });
-        }
-    });
 }

@@ -11,6 +11,8 @@ pub enum Unit {
     Nanos,
     /// Shares of one.
     Share,
+    /// Bytes.
+    Bytes,
 }
 
 impl Unit {
@@ -20,6 +22,14 @@ impl Unit {
             Unit::Number => short(value),
             Unit::Nanos => duration(value),
             Unit::Share => format!("{} %", short(value * 100.0)),
+            Unit::Bytes => {
+                for (unit, size) in [("GB", 1e9), ("MB", 1e6), ("kB", 1e3)] {
+                    if value.abs() >= size {
+                        return format!("{} {unit}", short(value / size));
+                    }
+                }
+                format!("{} B", short(value))
+            }
         }
     }
 }

@@ -27,7 +27,7 @@ pub fn loads(m: &mut Markup, folder: &Folder, document: &Value) {
             "Figures are valid",
             "Offered",
             "Succeeded",
-            "Not",
+            "Not succeeded",
             "Dropped",
             "In flight at the end",
             "Late",

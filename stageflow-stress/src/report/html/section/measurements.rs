@@ -6,7 +6,7 @@ use super::super::chart::{Line, Mark, Plot, Scale, Unit};
 use super::super::folder::Folder;
 use super::super::markup::Markup;
 use super::super::value::{duration, list, natural, number, short, text};
-use super::load;
+use super::{instruments, load};
 use crate::markdown::count;
 
 /// Series that are drawn; all are in the table.
@@ -28,6 +28,15 @@ const OWN: &[(&str, &str, &str, Shown)] = &[
     ),
     ("degradation", "Degradation", "no test raised the rate of a load, so there is no curve", load::curves),
     ("scaling", "Scaling", "no test timed growing sizes", load::scaling),
+    (
+        "resource_usage",
+        "Resources",
+        "nobody watched memory, processor, threads or files",
+        instruments::resources,
+    ),
+    ("targets", "Targets", "no measurement was compared with a target", instruments::targets),
+    ("quality", "Quality", "no decisions were compared with the truth", instruments::quality),
+    ("checkers", "Checked histories", "no history was checked", instruments::checkers),
 ];
 
 pub fn section(m: &mut Markup, folder: &Folder) {

@@ -4,6 +4,7 @@ pub mod feedback;
 pub mod files;
 pub mod findings;
 pub mod goldens;
+mod instruments;
 mod load;
 pub mod logs;
 pub mod measurements;

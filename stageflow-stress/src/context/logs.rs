@@ -1,0 +1,91 @@
+//! What an author declares of the test's log.
+
+use std::ops::RangeBounds;
+
+use super::TestContext;
+use crate::log::rules::{Machine, Pair, Rules};
+
+impl TestContext {
+    /// Announces a record: when the test ends, so many records of its log must hold this text, in their message, their
+    /// target or a field. Otherwise the test is red, unless records were lost; then the announcement is inconclusive.
+    ///
+    /// ```no_run
+    /// use stageflow_stress::prelude::*;
+    ///
+    /// #[roadmap_test("OBS-001")]
+    /// async fn every_stage_is_logged(cx: &TestContext) -> Outcome {
+    ///     cx.expect_log("pipeline completed", 1..=1);
+    ///     cx.expect_log("stage completed", 3..);
+    ///     Ok(())
+    /// }
+    /// # fn main() {}
+    /// ```
+    pub fn expect_log(&self, text: impl Into<String>, times: impl RangeBounds<u64>) {
+        self.log_rules(|rules| rules.expect(text.into(), &times));
+    }
+
+    /// Declares that each record with `start` is followed by one with one of `ends`. The value of the field `key` joins
+    /// them; where it is empty, there is at most one at a time. A beginning without its end makes the test red.
+    ///
+    /// ```no_run
+    /// # use stageflow_stress::prelude::*;
+    /// # fn body(cx: &TestContext) {
+    /// cx.expect_log_pair("lock taken", ["lock given back", "lock expired"], "lock");
+    /// # }
+    /// ```
+    pub fn expect_log_pair<S: Into<String>>(
+        &self,
+        start: impl Into<String>,
+        ends: impl IntoIterator<Item = S>,
+        key: impl Into<String>,
+    ) {
+        let pair =
+            Pair { start: start.into(), ends: ends.into_iter().map(Into::into).collect(), key: key.into() };
+        self.log_rules(|rules| rules.pairs.push(pair));
+    }
+
+    /// Declares the states of a thing: `steps` are those that are allowed, the field `field` holds the state, and the field
+    /// `key` tells one thing from another. A step from `""` says where a life may begin. Where `field` is empty, a state is
+    /// a part of the message. Another step makes the test red.
+    ///
+    /// ```no_run
+    /// # use stageflow_stress::prelude::*;
+    /// # fn body(cx: &TestContext) {
+    /// let steps = [("", "created"), ("created", "paid"), ("paid", "shipped"), ("created", "cancelled")];
+    /// cx.log_states("order", "order_id", "state", steps);
+    /// # }
+    /// ```
+    pub fn log_states<'s>(
+        &self,
+        name: impl Into<String>,
+        key: impl Into<String>,
+        field: impl Into<String>,
+        steps: impl IntoIterator<Item = (&'s str, &'s str)>,
+    ) {
+        let machine = Machine {
+            name: name.into(),
+            key: key.into(),
+            field: field.into(),
+            steps: steps.into_iter().map(|(from, to)| (from.to_owned(), to.to_owned())).collect(),
+        };
+        self.log_rules(|rules| rules.machines.push(machine));
+    }
+
+    /// Names a field that tells which operation a record belongs to, besides `run_id`, `pipeline_run_id`,
+    /// `correlation_id`, `request_id` and `trace_id`.
+    pub fn correlate_logs_by(&self, field: impl Into<String>) {
+        let field = field.into();
+        self.log_rules(|rules| rules.correlation.push(field));
+    }
+
+    /// Accepts what a detector of the log analysis, 1 for D1, sees about subjects that hold this text; all of it if the
+    /// text is empty. What was accepted is counted in the analysis.
+    pub fn waive_log(&self, detector: u8, text: impl Into<String>) {
+        let text = text.into();
+        self.log_rules(|rules| rules.waived.push((detector, text)));
+    }
+
+    fn log_rules(&self, change: impl FnOnce(&mut Rules)) {
+        change(&mut self.inner.collected().log_rules);
+    }
+}
