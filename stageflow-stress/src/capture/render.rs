@@ -43,6 +43,8 @@ pub struct Rendering {
     /// The highest number in the file.
     pub last: u64,
     text: String,
+    /// Whether the file ends within a line.
+    cut: bool,
     /// Records whose text waits to be written: where each ends.
     pending: Vec<(usize, Kind, u8)>,
 }
@@ -78,6 +80,7 @@ impl Rendering {
             why: None,
             last: 0,
             text: String::new(),
+            cut: false,
             pending: Vec::new(),
         }
     }
@@ -295,6 +298,10 @@ impl Rendering {
     /// Writes the text. What the file does not take is counted, record by record.
     fn put_down(&mut self) {
         let mut written = 0;
+        // What follows a line that was cut must not look like a part of it.
+        if self.cut && !self.text.is_empty() && self.file.write_all(b"\n").is_ok() {
+            self.cut = false;
+        }
         while written < self.text.len() {
             match self.file.write(&self.text.as_bytes()[written..]) {
                 Ok(0) => {
@@ -309,6 +316,7 @@ impl Rendering {
                 }
             }
         }
+        self.cut |= written > 0 && self.text.as_bytes()[written - 1] != b'\n';
         for (end, kind, route) in self.pending.drain(..) {
             if end > written {
                 self.lost += 1;

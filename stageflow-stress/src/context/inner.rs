@@ -33,6 +33,8 @@ pub(crate) struct Inner {
     pub(crate) background: Background,
     /// The sessions of faults that the body made, with what keeps their points armed.
     pub(crate) faults: Mutex<Vec<(Faults, Armed)>>,
+    /// What the phases of a scenario probe came to.
+    pub(crate) proof: Mutex<Option<crate::probe::Proof>>,
     /// The plan that takes the place of every other.
     pub(crate) fault_plan: Option<std::path::PathBuf>,
 }

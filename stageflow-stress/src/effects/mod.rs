@@ -1,11 +1,15 @@
 //! Ledgers of side effects: what happened, in which order, when.
 
+mod tamper;
+
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use crate::classify::Severity;
 use crate::context;
 use crate::finding::{Finding, FindingType};
+pub(crate) use tamper::Tamper;
 
 /// A clonable ledger that a stage, a stub or a store writes its side effects to.
 ///
@@ -29,6 +33,12 @@ struct Inner {
     entries: Mutex<Vec<RecordedEffect>>,
     /// The test that the ledger belongs to, if it does. It must not keep the test alive.
     test: Option<Weak<context::Inner>>,
+    /// A failure that is planted in it, for one run of a probe.
+    tamper: Option<Arc<Tamper>>,
+    /// How many effects the whole run of a probe has asked for, whatever becomes of them.
+    asked: Option<Arc<AtomicU64>>,
+    /// When the run of a probe ended that the ledger belongs to.
+    ended: Mutex<Option<Duration>>,
 }
 
 /// One side effect.
@@ -45,21 +55,50 @@ impl Effects {
     /// An empty ledger.
     #[must_use]
     pub fn new(name: &str) -> Self {
-        Effects::made(name, None)
+        Effects::made(name, None, None, None)
     }
 
     /// An empty ledger of a test.
     pub(crate) fn watched(name: &str, test: &Arc<context::Inner>) -> Self {
-        Effects::made(name, Some(Arc::downgrade(test)))
+        Effects::made(name, Some(Arc::downgrade(test)), None, None)
     }
 
-    fn made(name: &str, test: Option<Weak<context::Inner>>) -> Self {
+    /// An empty ledger of one run of a probe.
+    pub(crate) fn tampered(name: &str, tamper: Option<Arc<Tamper>>, asked: Arc<AtomicU64>) -> Self {
+        Effects::made(name, None, tamper, Some(asked))
+    }
+
+    /// The run is over: what was held back comes now, and what comes from here on is late.
+    pub(crate) fn release(&self) {
+        let now = self.inner.started.elapsed();
+        *self.inner.ended.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
+        for held in self.inner.tamper.iter().flat_map(|tamper| tamper.held()) {
+            let late = RecordedEffect { at: self.inner.started.elapsed(), ..held };
+            self.inner.entries.lock().unwrap_or_else(PoisonError::into_inner).push(late);
+        }
+    }
+
+    /// How many effects came after the end of the run.
+    pub(crate) fn late(&self) -> usize {
+        let ended = *self.inner.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        ended.map_or(0, |ended| self.entries().iter().filter(|effect| effect.at > ended).count())
+    }
+
+    fn made(
+        name: &str,
+        test: Option<Weak<context::Inner>>,
+        tamper: Option<Arc<Tamper>>,
+        asked: Option<Arc<AtomicU64>>,
+    ) -> Self {
         Effects {
             inner: Arc::new(Inner {
                 name: name.to_owned(),
                 started: Instant::now(),
                 entries: Mutex::new(Vec::new()),
                 test,
+                tamper,
+                asked,
+                ended: Mutex::default(),
             }),
         }
     }
@@ -73,7 +112,15 @@ impl Effects {
     /// Records an effect on `key`.
     pub fn record(&self, key: impl Into<String>) {
         let effect = RecordedEffect { key: key.into(), at: self.inner.started.elapsed() };
-        self.inner.entries.lock().unwrap_or_else(PoisonError::into_inner).push(effect);
+        let mut entries = self.inner.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(asked) = &self.inner.asked {
+            asked.fetch_add(1, Ordering::SeqCst);
+        }
+        match &self.inner.tamper {
+            Some(tamper) => tamper.record(&mut entries, effect),
+            None => entries.push(effect),
+        }
+        drop(entries);
         // Too late for the verdict, not for the run folder.
         if let Some(test) = self.inner.test.as_ref().and_then(Weak::upgrade)
             && test.background.is_closed()

@@ -100,6 +100,10 @@ pub struct RunReport {
     /// entries, bytes). Compared with itself only.
     #[serde(default)]
     pub retained: Option<u64>,
+    /// CPU time that the process which ran it used from the run's start to its end, in milliseconds. Whatever else the
+    /// process did meanwhile is in it.
+    #[serde(default)]
+    pub cpu_ms: Option<f64>,
 }
 
 impl RunReport {
@@ -124,6 +128,7 @@ impl RunReport {
             sink: None,
             snapshot: None,
             retained: None,
+            cpu_ms: None,
         }
     }
 

@@ -107,6 +107,7 @@ pub struct Script {
 #[derive(Debug)]
 struct Inner {
     began: Instant,
+    cpu_began: Option<Duration>,
     state: Mutex<State>,
     moved: Notify,
 }
@@ -145,8 +146,8 @@ impl Script {
         for stage in &pipeline.stages {
             state.stage(&stage.name);
         }
-        let (began, moved) = (Instant::now(), Notify::new());
-        Script { inner: Arc::new(Inner { began, state: Mutex::new(state), moved }) }
+        let (began, cpu_began, moved) = (Instant::now(), crate::sys::cpu_time(), Notify::new());
+        Script { inner: Arc::new(Inner { began, cpu_began, state: Mutex::new(state), moved }) }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -24,6 +24,7 @@ mod port;
 mod process;
 mod proxy;
 mod report;
+mod sabotage;
 mod session;
 mod shrink;
 mod swarm;
@@ -40,29 +41,17 @@ pub use converge::{Convergence, NotConverged};
 pub use error::{FaultId, InjectedError, Seen};
 pub use io::FaultyIo;
 pub use kind::{FaultClass, FaultKind, FaultLevel};
+pub(crate) use mutate::can_change;
 pub use plan::{Fault, FaultPlan, PlanError, Schedule};
 pub use point::{Armed, point, point_async};
 pub use port::{Answer, Json, Opaque, Port, Site, Text};
 pub use process::ProcessFaults;
 pub use proxy::TcpProxy;
 pub use report::{FaultReport, FaultSummary, PortCounts, Undelivered};
+pub(crate) use sabotage::Sabotage;
 pub use session::{Change, Delivery, DeliveryState, Faults, OPERATIONS_KEPT, Operation, OperationOutcome};
 pub use shrink::{DoesNotFail, Shrink, Shrunk};
 pub use swarm::Sites;
 #[cfg(feature = "tower")]
 pub use tower::{FaultLayer, FaultService};
-
-/// Something that this version does not have yet. It refuses so that no test is green for want of it.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{what} is not available in stageflow-stress {version}: it is refused, not skipped, so that no test passes without it", version = env!("CARGO_PKG_VERSION"))]
-#[non_exhaustive]
-pub struct NotAvailable {
-    /// What was asked for.
-    pub what: String,
-}
-
-impl NotAvailable {
-    pub(crate) fn new(what: impl Into<String>) -> Self {
-        NotAvailable { what: what.into() }
-    }
-}
+pub(crate) use wait::sleep;

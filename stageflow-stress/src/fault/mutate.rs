@@ -70,6 +70,11 @@ pub fn value(
     Ok(possible.swap_remove(at).1)
 }
 
+/// Whether a kind has something to change in this answer.
+pub fn can_change(answer: &Value, kind: FaultKind) -> bool {
+    value(answer, kind, None, &[], 0).is_ok()
+}
+
 /// Changes a JSON text as text.
 ///
 /// # Errors

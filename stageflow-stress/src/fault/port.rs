@@ -114,11 +114,16 @@ impl Site {
         E: From<InjectedError>,
     {
         let mut running = Running::begin(self);
+        if let Some(answer) = running.instead::<A, T>() {
+            return Ok(answer);
+        }
         if let Some(strike) = running.before().await {
             return Err(running.fail::<E>(&strike, 0));
         }
         let duplicate = running.duplicate(twice);
+        let asked = self.faults.state.asked();
         let mut result = operation().await;
+        self.faults.state.ran(&self.name, asked);
         let mut executed = u32::from(result.is_ok());
         running.executed = executed;
         if let Some(strike) = duplicate {
@@ -171,11 +176,16 @@ impl Site {
         E: From<InjectedError>,
     {
         let mut running = Running::begin(self);
+        if let Some(answer) = running.instead::<A, T>() {
+            return Ok(answer);
+        }
         if let Some(strike) = running.before_blocking() {
             return Err(running.fail::<E>(&strike, 0));
         }
         let duplicate = running.duplicate(true);
+        let asked = self.faults.state.asked();
         let mut result = operation();
+        self.faults.state.ran(&self.name, asked);
         let mut executed = u32::from(result.is_ok());
         if let Some(strike) = duplicate {
             result = operation();
@@ -329,6 +339,31 @@ impl<'a> Running<'a> {
         None
     }
 
+    /// What a saboteur answers instead of running the operation.
+    fn instead<A: Answer<T>, T>(&mut self) -> Option<T> {
+        let state = self.site.faults.state.clone();
+        let sabotage = state.sabotage_at(&self.site.name)?;
+        let answer = A::from_value(sabotage.instead(self.call.number)?)?;
+        sabotage.mark_applied();
+        self.shadow("a saboteur answered");
+        self.end(OperationOutcome::Ok, 0);
+        Some(answer)
+    }
+
+    /// The answer as a saboteur changes it.
+    fn sabotaged<A: Answer<T>, T>(&self, answer: T) -> T {
+        let state = &self.site.faults.state;
+        let Some(sabotage) = state.sabotage_at(&self.site.name) else { return answer };
+        let other = A::value(&answer).and_then(|value| sabotage.changed(&value)).and_then(A::from_value);
+        match other {
+            Some(other) => {
+                sabotage.mark_applied();
+                other
+            }
+            None => answer,
+        }
+    }
+
     fn lost(&mut self) -> Option<Strike> {
         self.take(|kind| matches!(kind, FaultKind::LostReply | FaultKind::Cut))
     }
@@ -336,12 +371,16 @@ impl<'a> Running<'a> {
     /// Damages the answer; the strike that made it unreadable, if one did.
     fn damage<A: Answer<T>, T>(&mut self, answer: T) -> Result<T, Box<(Strike, String)>> {
         let state = self.site.faults.state.clone();
-        if self.call.strikes.is_empty() && !state.needs_history(&self.site.name) {
+        let answer = self.sabotaged::<A, T>(answer);
+        if self.call.strikes.is_empty() && !state.keeps() && !state.needs_history(&self.site.name) {
             return Ok(answer);
         }
         let port = &self.site.name;
         let history = state.history(port);
         let kept = A::value(&answer);
+        if let (Some(kept), true) = (&kept, state.keeps()) {
+            state.keep_answer(port, kept);
+        }
         let mut answer = answer;
         for strike in std::mem::take(&mut self.call.strikes) {
             let seed = state.seed_for(&strike, port, self.call.number);
@@ -546,6 +585,8 @@ pub trait Answer<T>: private::Sealed {
     #[doc(hidden)]
     fn value(answer: &T) -> Option<serde_json::Value>;
     #[doc(hidden)]
+    fn from_value(value: serde_json::Value) -> Option<T>;
+    #[doc(hidden)]
     fn damage(answer: T, strike: &Strike, history: &[serde_json::Value], seed: u64) -> Damaged<T>;
 }
 
@@ -584,6 +625,10 @@ impl<T> Answer<T> for Opaque {
         None
     }
 
+    fn from_value(_: serde_json::Value) -> Option<T> {
+        None
+    }
+
     fn damage(answer: T, _: &Strike, _: &[serde_json::Value], _: u64) -> Damaged<T> {
         Damaged::No(
             answer,
@@ -595,6 +640,10 @@ impl<T> Answer<T> for Opaque {
 impl<T: Serialize + DeserializeOwned> Answer<T> for Json {
     fn value(answer: &T) -> Option<serde_json::Value> {
         serde_json::to_value(answer).ok()
+    }
+
+    fn from_value(value: serde_json::Value) -> Option<T> {
+        serde_json::from_value(value).ok()
     }
 
     fn damage(answer: T, strike: &Strike, history: &[serde_json::Value], seed: u64) -> Damaged<T> {
@@ -628,6 +677,10 @@ impl<T: AsRef<[u8]> + TryFrom<Vec<u8>>> Answer<T> for TextOf<T> {
         serde_json::from_slice(answer.as_ref()).ok()
     }
 
+    fn from_value(value: serde_json::Value) -> Option<T> {
+        T::try_from(value.to_string().into_bytes()).ok()
+    }
+
     fn damage(answer: T, strike: &Strike, history: &[serde_json::Value], seed: u64) -> Damaged<T> {
         let fault = &strike.fault;
         let (bytes, change) =
@@ -652,6 +705,10 @@ impl Answer<String> for Text {
         serde_json::from_str(answer).ok()
     }
 
+    fn from_value(value: serde_json::Value) -> Option<String> {
+        Some(value.to_string())
+    }
+
     fn damage(answer: String, strike: &Strike, history: &[serde_json::Value], seed: u64) -> Damaged<String> {
         TextOf::<String>::damage(answer, strike, history, seed)
     }
@@ -660,6 +717,10 @@ impl Answer<String> for Text {
 impl Answer<Vec<u8>> for Text {
     fn value(answer: &Vec<u8>) -> Option<serde_json::Value> {
         serde_json::from_slice(answer).ok()
+    }
+
+    fn from_value(value: serde_json::Value) -> Option<Vec<u8>> {
+        Some(value.to_string().into_bytes())
     }
 
     fn damage(

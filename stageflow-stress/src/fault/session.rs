@@ -1,7 +1,7 @@
 //! The faults of one run: which call is struck, and the ledger of what was delivered.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -11,11 +11,15 @@ use tokio::sync::Notify;
 
 use super::error::Looks;
 use super::report::{FaultReport, FaultSummary, PortCounts};
+use super::sabotage::Sabotage;
 use super::{Fault, FaultId, FaultKind, FaultPlan, InjectedError, Opaque, Port, Seen, Site};
 use crate::run::seed_of;
 
 /// How many operations are kept one by one. The rest is counted, and the count is in the report.
 pub const OPERATIONS_KEPT: usize = 100_000;
+
+/// How many answers of a port a probe knows.
+const ANSWERS: usize = 1_000;
 
 /// How many earlier answers of a port are kept for stale and foreign ones.
 const HISTORY: usize = 8;
@@ -53,6 +57,12 @@ pub(crate) struct State {
     healed: AtomicBool,
     healing: Notify,
     ledger: Mutex<Ledger>,
+    /// A failure that is planted at a port, for one run of a probe.
+    sabotage: Option<Arc<Sabotage>>,
+    /// Whether answers are kept, for a probe.
+    keeps: bool,
+    /// How many effects the run of a probe has asked for.
+    asked: Option<Arc<AtomicU64>>,
 }
 
 #[derive(Debug, Default)]
@@ -68,6 +78,10 @@ pub(crate) struct PortState {
     pub counts: PortCounts,
     /// The latest undamaged answers, oldest first.
     pub history: Vec<Value>,
+    /// The first undamaged answers, where they are kept.
+    pub answers: Vec<Value>,
+    /// An operation had an effect in a ledger of the run.
+    pub effectful: bool,
 }
 
 /// A delivery as the ledger keeps it.
@@ -191,6 +205,28 @@ impl Faults {
     /// A session for this plan.
     #[must_use]
     pub fn new(plan: FaultPlan) -> Self {
+        Faults::made(plan, None, None)
+    }
+
+    /// A session for one run of a probe.
+    pub(crate) fn for_arm(plan: FaultPlan, sabotage: Option<Arc<Sabotage>>, asked: Arc<AtomicU64>) -> Self {
+        Faults::made(plan, sabotage, Some(asked))
+    }
+
+    /// The undamaged answers of the ports that know their form.
+    pub(crate) fn answers(&self) -> BTreeMap<String, Vec<Value>> {
+        let ledger = self.state.ledger();
+        let known = ledger.ports.iter().filter(|(_, port)| !port.answers.is_empty());
+        known.map(|(name, port)| (name.clone(), port.answers.clone())).collect()
+    }
+
+    /// The ports at which an operation had an effect.
+    pub(crate) fn effectful(&self) -> Vec<String> {
+        let ledger = self.state.ledger();
+        ledger.ports.iter().filter(|(_, port)| port.effectful).map(|(name, _)| name.clone()).collect()
+    }
+
+    fn made(plan: FaultPlan, sabotage: Option<Arc<Sabotage>>, asked: Option<Arc<AtomicU64>>) -> Self {
         Faults {
             state: Arc::new(State {
                 plan,
@@ -198,6 +234,9 @@ impl Faults {
                 healed: AtomicBool::new(false),
                 healing: Notify::new(),
                 ledger: Mutex::default(),
+                sabotage,
+                keeps: asked.is_some(),
+                asked,
             }),
         }
     }
@@ -431,6 +470,37 @@ impl State {
                 port.history.remove(0);
             }
             port.history.push(answer);
+        }
+    }
+
+    /// What is planted at this port.
+    pub fn sabotage_at(&self, port: &str) -> Option<&Sabotage> {
+        self.sabotage.as_deref().filter(|sabotage| sabotage.is_at(port))
+    }
+
+    /// How many effects the run has asked for.
+    pub fn asked(&self) -> u64 {
+        self.asked.as_ref().map_or(0, |asked| asked.load(Ordering::SeqCst))
+    }
+
+    /// An operation at the port ran, while this many effects had been asked for before.
+    pub fn ran(&self, port: &str, asked_before: u64) {
+        if self.asked() > asked_before
+            && let Some(port) = self.ledger().ports.get_mut(port)
+        {
+            port.effectful = true;
+        }
+    }
+
+    pub fn keeps(&self) -> bool {
+        self.keeps
+    }
+
+    pub fn keep_answer(&self, port: &str, answer: &Value) {
+        if let Some(port) = self.ledger().ports.get_mut(port)
+            && port.answers.len() < ANSWERS
+        {
+            port.answers.push(answer.clone());
         }
     }
 

@@ -1,28 +1,71 @@
-//! Probes: what hunts silent failures.
+//! Probes: what hunts silent failures, and proves that it would have found them.
 //!
 //! Two forms exist. A *scenario* takes a [`Probe`] and is a test of its own; an *observer* takes [`Evidence`] and
 //! [`Findings`](crate::Findings) and runs after other tests, over what they recorded.
 //!
-//! # What works today
-//! Observers run. A scenario's body runs once, as a control run without faults, and its checks, findings and logs are
-//! recorded. The campaign of faults and the positive control with planted failures come with a later version; until then
-//! a scenario cannot prove that it would have gone red, so its verdict is **Unproven**, which is red.
+//! # A scenario
+//! The body is run many times, each time from the start, so it makes its state itself:
+//!
+//! 1. twice without faults: the *control*, which says what is right and what differs by itself;
+//! 2. once for each fault at each call of each port, and in seeded swarms: wrong behind a reported success is a *silent failure*, a
+//!    finding with a plan that replays;
+//! 3. once for each of more than twenty [`Saboteur`]s, which plant silent failures at its instruments: those it must notice.
+//!
+//! It is green only if there was no silent failure **and** it proved itself: the faults were delivered, both controls agree, each fault is
+//! accounted for, and nine of ten planted failures of every claimed pattern were noticed. Otherwise it is **Unproven**, which is red.
+//! `docs/probes.md` has the rules.
 
+mod arm;
 mod auditable;
+mod campaign;
 mod evidence;
+mod proof;
+mod saboteur;
 
+pub use arm::Reported;
 pub use auditable::{AuditValue, Auditable};
 pub use evidence::{CheckSeen, Evidence, GoldenSeen, LogLine, PanicSeen};
+pub use saboteur::Saboteur;
 /// Derives the trait of the same name for a struct or an enum, field by field.
 ///
 /// `#[audit(skip)]` leaves a field out, `#[audit(sensitive)]` keeps only a hash of it, `#[audit(key)]` marks the field
 /// that tells one value of a list from the next (which snapshots do not use yet).
 pub use stageflow_stress_macros::Auditable;
 
-use std::ops::Deref;
+pub(crate) use campaign::run;
+pub(crate) use proof::{ArmSeen, Proof};
 
+use std::fmt::Debug;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::classify::words;
 use crate::context::TestContext;
-use crate::fault::{Faults, NotAvailable, Port};
+use crate::effects::Effects;
+use crate::fault::{FaultKind, FaultPlan, Faults, Port, Site};
+use arm::Arm;
+
+words! {
+    /// How a silent failure is noticed: the seven strategies of the procedure.
+    pub enum Strategy: "strategy" {
+        /// An output differs from that of the control run.
+        GoldenOutput = "golden_output",
+        /// A state, or what is left of a run, is not what it must be.
+        StateAudit = "state_audit",
+        /// A declared law does not hold, or a count is not that of the control run.
+        MetricsValidation = "metrics_validation",
+        /// A line is missing, or a panic was reported by nobody.
+        LogAnalysis = "log_analysis",
+        /// An effect is missing, repeated, out of order or late.
+        SideEffects = "side_effects",
+        /// A check does not hold.
+        Invariants = "invariants",
+        /// The run reported another end than the control run.
+        DiffTesting = "diff_testing",
+    }
+}
 
 /// The handle of a scenario probe. Everything that a [`TestContext`] offers, plus the instruments of a probe.
 ///
@@ -46,27 +89,101 @@ use crate::fault::{Faults, NotAvailable, Port};
 #[derive(Debug, Clone)]
 pub struct Probe {
     cx: TestContext,
-    control: Faults,
+    arm: Arc<Arm>,
+    /// The run whose checks are those of the test.
+    first: bool,
 }
 
 impl Probe {
-    pub(crate) fn new(cx: TestContext) -> Self {
-        Probe { cx, control: Faults::none() }
+    pub(crate) fn in_arm(cx: TestContext, arm: Arc<Arm>, first: bool) -> Self {
+        Probe { cx, arm, first }
     }
 
-    /// Wraps an asynchronous operation so that faults can be injected into it and its outcomes are recorded. Until there is
-    /// a campaign, nothing strikes it.
+    /// Wraps an operation so that faults can be injected into it and its outcomes are recorded. With [`Port::json`] its
+    /// answers can be damaged too.
     pub fn port<F>(&self, name: &str, operation: F) -> Port<F> {
-        self.control.port(name, operation)
+        self.arm.faults.port(name, operation)
     }
 
-    /// Registers state whose snapshots are compared before, after and when quiet.
-    ///
-    /// # Errors
-    /// Always, in this version: see [`NotAvailable`].
-    pub fn audit(&self, name: &str, state: &dyn Auditable) -> Result<(), NotAvailable> {
-        let _ = state;
-        Err(NotAvailable::new(format!("the audit of `{name}`")))
+    /// A named place through which operations are run: for the methods of a trait.
+    #[must_use]
+    pub fn site(&self, name: &str) -> Site {
+        self.arm.faults.site(name)
+    }
+
+    /// The faults of this run, for the other instruments: clocks, readers and writers, sockets.
+    #[must_use]
+    pub fn session(&self) -> &Faults {
+        &self.arm.faults
+    }
+
+    /// A ledger of side effects. Keys and their order must be those of the control run wherever the run reports success; effects that come
+    /// after the body has ended count as late.
+    #[must_use]
+    pub fn effects(&self, name: &str) -> Effects {
+        self.arm.ledger(name)
+    }
+
+    /// What the scenario came to, as JSON. It must be that of the control run wherever the run reports success; what differs between
+    /// two control runs is masked, and the masks are listed.
+    pub fn output<T: Serialize + ?Sized>(&self, name: &str, value: &T) {
+        let value = serde_json::to_value(value)
+            .unwrap_or_else(|error| format!("cannot be written as JSON: {error}").into());
+        self.arm.seen().outputs.insert(name.to_owned(), value);
+    }
+
+    /// Takes a snapshot of a state. The last one must be that of the control run wherever the run reports success. Take one before, too: then a
+    /// state that did not move is noticed.
+    pub fn audit<A: Auditable + ?Sized>(&self, name: &str, state: &A) {
+        self.arm.seen().audits.entry(name.to_owned()).or_default().push(state.snapshot());
+    }
+
+    /// Declares that two numbers must be equal in every run, such as messages sent and messages received plus dropped.
+    pub fn law(&self, name: &str, left: impl Into<i128>, right: impl Into<i128>) {
+        let (left, right) = (left.into(), right.into());
+        self.arm.seen().laws.push((name.to_owned(), left, right));
+        if self.first {
+            self.cx.check_eq(name, left, right);
+        }
+    }
+
+    /// Takes these kinds of faults instead of those that every port can have.
+    pub fn kinds(&self, kinds: impl IntoIterator<Item = FaultKind>) {
+        self.arm.seen().kinds = Some(kinds.into_iter().collect());
+    }
+
+    /// Adds a plan to the campaign.
+    pub fn plan(&self, plan: FaultPlan) {
+        self.arm.seen().plans.push(plan);
+    }
+
+    /// As [`TestContext::check`]: of the test in the first run, and evidence in all others.
+    #[track_caller]
+    pub fn check(&self, name: &str, passed: bool) -> bool {
+        self.arm.seen().checks.push((name.to_owned(), passed));
+        if self.first { self.cx.check(name, passed) } else { passed }
+    }
+
+    /// As [`TestContext::check_eq`]: of the test in the first run, and evidence in all others.
+    #[track_caller]
+    pub fn check_eq<A: Debug + PartialEq<E>, E: Debug>(&self, name: &str, actual: A, expected: E) -> bool {
+        let passed = actual == expected;
+        self.arm.seen().checks.push((name.to_owned(), passed));
+        if self.first { self.cx.check_eq(name, actual, expected) } else { passed }
+    }
+
+    /// As [`TestContext::check_ok`]: of the test in the first run, and evidence in all others.
+    #[track_caller]
+    pub fn check_ok<T, E: Debug>(&self, name: &str, result: Result<T, E>) -> Option<T> {
+        self.arm.seen().checks.push((name.to_owned(), result.is_ok()));
+        if self.first { self.cx.check_ok(name, result) } else { result.ok() }
+    }
+
+    /// As [`TestContext::check_err`]: of the test in the first run, and evidence in all others.
+    #[track_caller]
+    pub fn check_err<T: Debug, E>(&self, name: &str, result: Result<T, E>) -> Option<E> {
+        self.arm.seen().checks.push((name.to_owned(), result.is_err()));
+        if self.first { self.cx.check_err(name, result) } else { result.err() }
     }
 }
 

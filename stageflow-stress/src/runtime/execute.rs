@@ -5,7 +5,7 @@ use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::atomic::Ordering;
-use std::task::Poll;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
@@ -18,7 +18,7 @@ use super::{end, hang};
 use crate::capture;
 use crate::context::{Followed, TestContext};
 use crate::outcome::{Failure, Outcome};
-use crate::probe::Probe;
+use crate::probe;
 use crate::registry::{Body, BoxedBody, Flavor};
 use crate::sys;
 
@@ -112,11 +112,23 @@ fn repeat_sync(cx: &TestContext) -> Outcome {
         cx.inner.iteration.store(iteration, Ordering::Relaxed);
         match cx.inner.def.body {
             Body::Sync(body) => body(cx)?,
-            Body::SyncProbe(body) => body(&Probe::new(cx.clone()))?,
+            Body::SyncProbe(_) => without_runtime(probe::run(cx))?,
             Body::Async(_) | Body::AsyncProbe(_) => {}
         }
     }
     Ok(())
+}
+
+/// The output of a future that waits for nothing but the thread.
+fn without_runtime<T>(future: impl Future<Output = T>) -> T {
+    let mut future = pin!(future);
+    let mut context = Context::from_waker(Waker::noop());
+    loop {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
+            return output;
+        }
+        std::thread::yield_now();
+    }
 }
 
 async fn repeat_async(cx: &TestContext) -> Outcome {
@@ -124,7 +136,7 @@ async fn repeat_async(cx: &TestContext) -> Outcome {
         cx.inner.iteration.store(iteration, Ordering::Relaxed);
         match cx.inner.def.body {
             Body::Async(body) => body(cx).await?,
-            Body::AsyncProbe(body) => body(&Probe::new(cx.clone())).await?,
+            Body::AsyncProbe(_) => probe::run(cx).await?,
             Body::Sync(_) | Body::SyncProbe(_) => {}
         }
     }

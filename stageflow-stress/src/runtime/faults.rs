@@ -10,7 +10,7 @@ use crate::context::Inner;
 use crate::fault::Faults;
 use crate::finding::{Finding, FindingType};
 use crate::journal::record::{Metric, Record};
-use crate::run::write_atomically;
+use crate::run::{shown_below, write_atomically};
 use crate::settings::names;
 
 /// Keeps what the sessions hold, and makes findings of what was not delivered. Of a test that could not run here nothing is
@@ -25,6 +25,12 @@ pub fn judge(inner: &Inner, expected: bool) {
         };
         keep(inner, faults, &stem, expected);
     }
+}
+
+/// The command that does a stored plan again. The path is short: as the settings take it, from the workspace root.
+pub fn replay(inner: &Inner, plan: &str) -> String {
+    let plan = shown_below(&inner.root, &inner.run.dir.join(plan));
+    format!("{}={plan} {}", names::FAULT_PLAN, inner.start.reproduce)
 }
 
 fn keep(inner: &Inner, faults: &Faults, stem: &str, expected: bool) {
@@ -50,8 +56,7 @@ fn keep(inner: &Inner, faults: &Faults, stem: &str, expected: bool) {
     if !expected {
         return;
     }
-    let plan = inner.run.dir.join(&plan_path);
-    let replay = format!("{}={} {}", names::FAULT_PLAN, plan.display(), inner.start.reproduce);
+    let replay = replay(inner, &plan_path);
     let finding = Finding::new(FindingType::Reliability, "faults were armed and not delivered")
         .severity(waived(inner, "undelivered_fault", Severity::High))
         .rule("fault.undelivered")

@@ -12,6 +12,7 @@ mod isolate;
 mod last_good;
 mod leftovers;
 mod observe;
+mod probe;
 mod repeat;
 mod session;
 mod setup;

@@ -85,6 +85,7 @@ pub fn set_up(session: &'static Session, def: &'static TestDef) -> Result<TestCo
             iteration: AtomicU32::new(0),
             background: Background::default(),
             faults: Mutex::default(),
+            proof: Mutex::default(),
             fault_plan: session.store.settings.fault_plan.clone(),
         }),
     })

@@ -51,10 +51,13 @@ pub fn write(inner: &Inner, session: &Session, verdict: &Verdict) {
     let Some(trace) = trace(&log, &input) else { return };
     let stem = format!("trace_{}_{}", file_time(now), start.slug);
     let written =
-        create_unique(&inner.run.dir.join("results/traces"), &stem, "json").and_then(|(_, file)| {
+        create_unique(&inner.run.dir.join("results/traces"), &stem, "json").and_then(|(path, file)| {
             let mut out = std::io::BufWriter::new(file);
-            serde_json::to_writer(&mut out, &trace)?;
-            out.flush()
+            // Half a trace is none.
+            serde_json::to_writer(&mut out, &trace)
+                .map_err(std::io::Error::from)
+                .and_then(|()| out.flush())
+                .inspect_err(|_| drop(std::fs::remove_file(path)))
         });
     if let Err(error) = written {
         say!("stageflow-stress: cannot write the trace of {}: {error}", start.name);

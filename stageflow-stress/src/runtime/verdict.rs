@@ -9,7 +9,6 @@ use super::session::Session;
 use crate::capture::{CaughtPanic, payload_text};
 use crate::classify::Severity;
 use crate::context::Inner;
-use crate::fault::NotAvailable;
 use crate::finding::{Finding, FindingType};
 use crate::golden;
 use crate::install;
@@ -108,14 +107,8 @@ pub fn file_findings(inner: &Inner, executed: Option<Executed>, refused: Option<
         leftovers.file(inner);
     }
     super::faults::judge(inner, skipped.is_none());
-    if let TestKind::Probe { .. } = inner.def.kind {
-        let why = NotAvailable::new("the campaign of a scenario probe").to_string();
-        let finding = Finding::new(FindingType::Reliability, "the probe is unproven")
-            .severity(Severity::High)
-            .rule("probe.unproven")
-            .description(format!("No fault was delivered and no planted failure was caught, so green would mean nothing: {why}."))
-            .evidence("accounting", "faults of this run", json!({ "armed": 0, "delivered": 0, "saboteurs": 0 }));
-        inner.file(finding, "runtime", None);
+    if let (TestKind::Probe { .. }, None) = (inner.def.kind, &skipped) {
+        super::probe::judge(inner);
     }
     BodyOutcome { skipped, refused }
 }

@@ -21,5 +21,5 @@ pub use process::{boot_id, host_name, is_alive, own_start_ticks, parent_pid, sta
 #[cfg(all(feature = "stacks", target_os = "linux"))]
 pub use stacks::stack_of;
 pub use threads::{ThreadSeen, rename_current_thread, thread_names, threads};
-pub use usage::{USAGE_IS_READ, process_usage};
+pub use usage::{USAGE_IS_READ, cpu_time, process_usage};
 pub use waker::traced_poll;

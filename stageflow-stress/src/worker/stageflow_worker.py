@@ -714,7 +714,7 @@ async def play(run, options, make_graph, spec):
     run.options, run.timeout_ms, run.name = options, deadline_of(spec), (spec or {}).get("name")
     RUNS.add(run)
     token = RUN.set(run)
-    end, error, results, ctx = "ok", None, {}, None
+    end, error, results, ctx, cpu = "ok", None, {}, None, None
     queue = None
     sink = Sink(run)
     try:
@@ -727,7 +727,7 @@ async def play(run, options, make_graph, spec):
             await queue.start()
             RUN.reset(outside)
         ctx = context_of(run, options, sink)
-        run.t0 = time.perf_counter()
+        run.t0, cpu = time.perf_counter(), time.process_time()
         results = await driven(run, options, graph.run(ctx), ctx)
     except UnifiedPipelineCancelled as exc:
         end, error, results = "cancelled", exc, exc.results
@@ -739,6 +739,7 @@ async def play(run, options, make_graph, spec):
         end, error = "error", exc
     run.ended = True
     wall = run.now()
+    cpu = None if cpu is None else (time.process_time() - cpu) * 1000.0
     run.on_moment = None
 
     for _ in range(SETTLE_TURNS):
@@ -770,6 +771,7 @@ async def play(run, options, make_graph, spec):
         "error": describe(error),
         "error_type": error and type(error).__name__,
         "wall_ms": wall,
+        "cpu_ms": cpu,
         # A copy as of now: what is cancelled below must not show in it.
         "stages": freeze(stages),
         "effects": list(run.effects),

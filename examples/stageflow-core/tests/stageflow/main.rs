@@ -2,6 +2,7 @@
 //! [`audit`](stageflow_stress::engine::audit), which knows no defect of any engine. Each file holds scenarios in which
 //! something is found, and controls in which the same audit finds nothing.
 
+mod breaker;
 mod cancellation;
 mod depth;
 mod fan_out;
@@ -10,6 +11,7 @@ mod immutability;
 mod nondeterminism;
 mod own_pipeline;
 mod retry;
+mod suite;
 mod telemetry;
 
 use stageflow_stress::engine::{PipelineSpec, RunOptions, RunReport, audit};

@@ -25,8 +25,8 @@ fn at_once() -> RunOptions {
 }
 
 /// Compares how long a pipeline of eight times the size takes. Linear is 8, quadratic 64; 32 lies between them on a scale
-/// of ratios. Only the shortest run of each size counts, and a ratio that is too large is measured again before it is
-/// believed: a busy machine makes runs longer, never shorter.
+/// of ratios. Only the cheapest run of each size counts, and a ratio that is too large is measured again before it is
+/// believed: other work makes runs dearer, never cheaper.
 fn scales(t: &mut Bench<'_>, what: &str, make: impl Fn(usize) -> PipelineSpec) -> Result<(), Stop> {
     const SMALL: usize = 80;
     const MOST: f64 = 32.0;
@@ -34,8 +34,8 @@ fn scales(t: &mut Bench<'_>, what: &str, make: impl Fn(usize) -> PipelineSpec) -
     let (mut least, mut most) = (Duration::MAX, Duration::MAX);
     let mut ratio = f64::INFINITY;
     for _ in 0..6 {
-        least = least.min(t.shortest(&small, &at_once(), 3)?);
-        most = most.min(t.shortest(&large, &at_once(), 1)?);
+        least = least.min(t.cheapest(&small, &at_once(), 3)?);
+        most = most.min(t.cheapest(&large, &at_once(), 1)?);
         // What a run costs at all does not count against the small one.
         ratio = most.as_secs_f64() / least.as_secs_f64().max(1e-4);
         if ratio < MOST {

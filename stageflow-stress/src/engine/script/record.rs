@@ -8,8 +8,10 @@ use crate::engine::{RunEnd, RunOptions, RunReport, StageReport, StageStatus};
 
 /// What is written in place of an error's type where the engine dropped the body.
 pub(super) const STOPPED: &str = "stopped";
-/// Turns that stages which the engine has stopped get before they count as alive at the end.
-const SETTLE_TURNS: usize = 5;
+/// How long stages that the engine has stopped get to go before they count as alive at the end, in milliseconds. It is
+/// waited only while there are such: a stopped task ends when its thread gets its turn, which on a busy machine is not at
+/// once. What they do meanwhile is late all the same.
+const SETTLE_MS: usize = 100;
 
 impl Script {
     /// Marks the end of the run, stays for the grace window, and writes the report.
@@ -17,16 +19,15 @@ impl Script {
     /// Call it as soon as the engine has returned: effects after this call are late.
     pub async fn report(self, options: &RunOptions, end: RunEnd, error: Option<String>) -> RunReport {
         let wall_ms = self.now();
+        let cpu =
+            crate::sys::cpu_time().zip(self.inner.cpu_began).map(|(now, began)| now.saturating_sub(began));
         self.state().ended = true;
-        for turn in 0..SETTLE_TURNS {
+        yield_now().await;
+        for _ in 0..SETTLE_MS {
             if self.open().is_empty() {
                 break;
             }
-            yield_now().await;
-            // Another thread may be on its way.
-            if turn + 1 == SETTLE_TURNS {
-                sleep(Duration::from_millis(2)).await;
-            }
+            sleep(Duration::from_millis(1)).await;
         }
         let at_end = self.open();
         sleep(Duration::from_millis(options.grace_ms)).await;
@@ -36,6 +37,7 @@ impl Script {
         let mut report = RunReport::new(end);
         report.error = error;
         report.wall_ms = wall_ms;
+        report.cpu_ms = cpu.map(|cpu| cpu.as_secs_f64() * 1_000.0);
         report.stages = state.stages.iter().cloned().map(by_body).collect();
         report.effects.clone_from(&state.effects);
         report.events.clone_from(&state.events);

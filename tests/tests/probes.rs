@@ -1,0 +1,102 @@
+//! Scenario probes: green only with proof, red with a plan that replays, and unproven where nothing could have been noticed.
+
+use std::sync::LazyLock;
+
+use serde_json::Value;
+use stageflow_stress_tests::{Project, by_title, json};
+
+static PROJECT: LazyLock<Project> = LazyLock::new(|| {
+    let dependencies = "serde = { version = \"1\", features = [\"derive\"] }\n";
+    let project = Project::with_dependencies(
+        "probes",
+        dependencies,
+        &[("tests/it.rs", include_str!("../fixtures/probes.rs"))],
+    );
+    project.build();
+    project
+});
+
+fn proof(entry: &str) -> Value {
+    let folder = PROJECT.run_folder(entry).join("results/probes");
+    let files = std::fs::read_dir(&folder).unwrap().map(|file| file.unwrap().path());
+    let document = files.into_iter().find(|path| {
+        path.extension().is_some_and(|end| end == "json") && !path.to_string_lossy().ends_with(".plan.json")
+    });
+    json(&document.unwrap())
+}
+
+#[test]
+fn an_honest_shop_is_green_and_proves_it() {
+    for seed in ["1", "2", "3"] {
+        PROJECT.one("honest", &[("STAGEFLOW_SEED", seed)]).green();
+        let proof = proof("WORK-002");
+        assert_eq!(proof["unproven"], Value::Array(Vec::new()));
+        let accounting = &proof["accounting"];
+        let number = |name: &str| accounting[name].as_u64().unwrap();
+        assert!(number("armed") > 15, "{accounting}");
+        assert_eq!(number("silent"), 0);
+        let sum: u64 = ["undelivered", "surfaced", "handled", "vanished", "silent"].map(number).iter().sum();
+        assert_eq!(number("armed"), sum);
+        let planted = proof["plantings"].as_array().unwrap();
+        assert!(planted.len() >= 20);
+        let noticed =
+            planted.iter().filter(|one| one["killed_by"].as_array().is_some_and(|by| !by.is_empty()));
+        assert!(noticed.count() >= 14, "{planted:#?}");
+    }
+}
+
+#[test]
+fn a_default_that_stands_in_for_a_failure_is_found_and_replays() {
+    let ran = PROJECT.one("default_quote", &[]);
+    ran.red_with("high: a silent failure under error at `quote`");
+    let found = by_title(&PROJECT.findings("WORK-003"));
+    let finding = &found["a silent failure under error at `quote`"];
+    let text = finding["description"].as_str().unwrap();
+    assert!(text.contains("golden_output: order: `/quote/"), "{text}");
+    let step = finding["reproduction"]["steps"].as_array().unwrap().iter().filter_map(Value::as_str);
+    let replay = step.into_iter().find(|step| step.starts_with("STAGEFLOW_FAULT_PLAN=")).unwrap().to_owned();
+    let plan = replay["STAGEFLOW_FAULT_PLAN=".len()..].split(' ').next().unwrap();
+    // The stored plan alone shows the same, in two runs of the body.
+    let again = PROJECT.one("default_quote", &[("STAGEFLOW_FAULT_PLAN", plan)]);
+    again.red_with("high: a silent failure under");
+    assert_eq!(proof("WORK-003")["arms"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn a_blind_retry_charges_twice_and_is_found() {
+    let ran = PROJECT.one("blind_retry", &[]);
+    ran.red_with("high: a silent failure under lost_reply at `charge`");
+    let found = by_title(&PROJECT.findings("WORK-004"));
+    let text =
+        found["a silent failure under lost_reply at `charge`"]["description"].as_str().unwrap().to_owned();
+    assert!(text.contains("side_effects: effects on `charges`"), "{text}");
+    // Where the charge did not happen, the same retry is right: evidence, and not a finding.
+    assert!(!found.contains_key("a silent failure under error at `charge`"), "{found:#?}");
+}
+
+#[test]
+fn what_could_not_have_gone_red_is_unproven() {
+    for (function, entry, why) in [
+        (
+            "blind",
+            "WORK-005",
+            "planted failures of the pattern incorrect_default were noticed; not noticed: ",
+        ),
+        ("around", "WORK-006", "the scenario calls no port, so no fault could be delivered"),
+        ("elsewhere", "WORK-007", "no fault was delivered"),
+        ("unsteady", "WORK-008", "two runs without faults differ, so a difference says nothing"),
+        ("broken", "WORK-010", "the run without faults fails"),
+    ] {
+        PROJECT.one(function, &[]).red_with("high: the probe is unproven");
+        let found = by_title(&PROJECT.findings(entry));
+        let text = found["the probe is unproven"]["description"].as_str().unwrap();
+        assert!(text.contains(why), "{function}: {text}");
+    }
+}
+
+#[test]
+fn a_synchronous_scenario_has_all_phases_but_those_of_a_runtime() {
+    PROJECT.one("synchronous", &[]).green();
+    let proof = proof("WORK-009");
+    assert!(proof["arms"].as_array().unwrap().len() > 10);
+}
