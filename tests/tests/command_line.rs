@@ -290,6 +290,27 @@ fn a_run_folder_is_made_by_hand_and_passes_the_checks() {
 }
 
 #[test]
+fn a_document_of_another_tool_is_taken_over_as_it_is() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let root = dir.path();
+    let say = |line: &str| shell(root, &format!("stageflow-test {line}"), &[]);
+    write(root, "theirs.json", &example());
+    let made = say("findings import theirs.json --json").exits(0).json();
+    assert_eq!((&made["imported"], &made["findings"]), (&json!(true), &json!(3)));
+    let path = root.join(made["dir"].as_str().unwrap()).join("findings.json");
+    assert_eq!(fs::read_to_string(&path).unwrap(), example(), "byte for byte");
+    say("findings import theirs.json").exits(0).says("has it already");
+    say("findings wont-fix FIN-001-DX-001 --why 'by contract' --by Ada").exits(0).says("open → wont_fix");
+    write(root, "nameless.json", "{\"findings\": []}");
+    say("findings import nameless.json").exits(2).complains("--entry ID");
+    say("findings import nameless.json --entry SHOP-001").exits(0).says("runs/SHOP-001/run-");
+    say("findings import nowhere.json").exits(5);
+    // Nothing of it is in the committed file, so nothing of it is new or accepted there.
+    say("findings ratchet").exits(1).says("the ratchet does not hold");
+    say("findings list --stale").exits(0).says("0 findings");
+}
+
+#[test]
 fn ledgers_take_the_entries_of_the_original_script() {
     let dir = project();
     let root = dir.path();

@@ -102,6 +102,67 @@ fn from_a_red_test_to_a_green_ratchet() {
         .says("open (a regression)")
         .says(&commit[..7]);
     run(root, "stageflow-test findings list --min-severity high --open --exit-code").exits(1);
+    run(root, "stageflow-test findings ratchet").exits(1).says("Came back").says("the ratchet does not hold");
+    the_runs_are_kept(root);
+}
+
+/// What becomes of the runs of a real project: exported, archived, brought back, pruned, merged.
+fn the_runs_are_kept(root: &Path) {
+    let junit = run(root, "stageflow-test findings export --format junit").exits(0);
+    assert!(
+        junit.out.contains("name=\"work_002::work_002\"") && junit.out.contains("a regression"),
+        "{}",
+        junit.out
+    );
+    let annotations =
+        run(root, "stageflow-test findings export --format github --output summary.md").exits(0);
+    assert!(annotations.out.starts_with("::error file=tests/work_002.rs,line="), "{}", annotations.out);
+    let page = run(root, "stageflow-test findings export --format html").exits(0);
+    assert!(
+        page.out.contains("WORK-002") && page.out.starts_with("<!"),
+        "{}",
+        &page.out[..200.min(page.out.len())]
+    );
+    run(root, "stageflow-test runs open --print").exits(0).says("report.html");
+
+    // What is archived stays readable, and comes back whole.
+    let listed = run(root, "stageflow-test findings list --json").exits(0).json();
+    let runs = run(root, "stageflow-test runs list --json").exits(0).json();
+    let names: Vec<String> = runs["runs"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|run| format!("WORK-002/{}", run["run"].as_str().unwrap()))
+        .collect();
+    assert!(names.len() >= 4, "{names:?}");
+    run(root, "stageflow-test runs archive --days 1").exits(0).says("0 runs archived");
+    run(root, &format!("stageflow-test runs archive {}", names.join(" ")))
+        .exits(0)
+        .says(&format!("{} runs archived", names.len()));
+    assert_eq!(
+        run(root, "stageflow-test findings list --json").exits(0).json()["findings"],
+        listed["findings"]
+    );
+    run(root, "stageflow-test runs show WORK-002").exits(0).says("archived in").says("WORK-002-BUG-001");
+    run(root, "stageflow-test roadmap coverage").exits(0).says("archived; ");
+    run(root, &format!("stageflow-test runs archive --restore {}", names.join(" "))).exits(0);
+    run(root, "stageflow-test runs show WORK-002").exits(0).says("work_002::work_002");
+    run(root, &format!("stageflow-test runs archive --restore {}", names[0]))
+        .exits(5)
+        .complains("not archived");
+    let dry = run(root, &format!("stageflow-test runs prune --dry-run {} --json", names[0])).exits(0).json();
+    assert!(
+        dry["runs"][0]["files"].as_object().unwrap().keys().any(|file| file.ends_with(".log")),
+        "{dry:#}"
+    );
+    run(root, &format!("stageflow-test runs prune {}", names[0])).exits(0).says("1 run pruned");
+
+    run(root, "stageflow-test --runs merged runs merge runs").exits(0).says("merged into merged");
+    let merged = run(root, "stageflow-test --runs merged runs list --json").exits(0).json();
+    assert_eq!(merged["total"], runs["total"]);
+    run(root, "stageflow-test --runs merged runs merge nowhere").exits(3);
+    run(root, "stageflow-test runs recover --all").exits(0).says("recovered");
+    run(root, "stageflow-test runs validate").exits(0);
 }
 
 #[test]

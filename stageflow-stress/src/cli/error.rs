@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::finding::{ByHandError, DocumentError, KnownError, KnownFileError, LedgerError, StoreError};
-use crate::run::FoldError;
+use crate::run::{FoldError, MergeError, RetentionError};
 
 /// The answer is no: a check found something, or what was asked for with `--exit-code` exists.
 pub const NO: u8 = 1;
@@ -64,6 +64,12 @@ pub enum CliError {
     /// A ledger.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    /// Runs that cannot be merged.
+    #[error(transparent)]
+    Merge(#[from] MergeError),
+    /// A run that cannot be archived or pruned.
+    #[error(transparent)]
+    Retention(#[from] RetentionError),
     /// A findings document.
     #[error("{}: {source}", path.display())]
     Document {
@@ -104,7 +110,10 @@ impl CliError {
         match self {
             CliError::Usage(_) | CliError::Settings(_) => USAGE,
             CliError::Ledger(LedgerError::NoTitle | LedgerError::NoAgent) => USAGE,
-            CliError::NotFound { .. } | CliError::Store(StoreError::NoFolder(_)) => NOT_FOUND,
+            CliError::NotFound { .. }
+            | CliError::Store(StoreError::NoFolder(_))
+            | CliError::Merge(MergeError::NoRuns(_) | MergeError::NoRun(_)) => NOT_FOUND,
+            CliError::Retention(RetentionError::Running(_) | RetentionError::NotArchived(_)) => REFUSED,
             CliError::Ambiguous { .. } | CliError::Exists(_) => REFUSED,
             CliError::Change(KnownFileError::Lifecycle(_) | KnownFileError::Changed(_))
             | CliError::ByHand(ByHandError::Lifecycle(_) | ByHandError::Id { .. }) => REFUSED,
@@ -113,6 +122,8 @@ impl CliError {
             | CliError::Change(_)
             | CliError::ByHand(_)
             | CliError::Ledger(_)
+            | CliError::Merge(_)
+            | CliError::Retention(_)
             | CliError::Fold(_)
             | CliError::Document { .. }
             | CliError::Export(_)

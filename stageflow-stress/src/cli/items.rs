@@ -23,6 +23,8 @@ pub struct Findings {
     pub unread: Vec<String>,
     /// What was read and is doubtful.
     pub doubts: Vec<String>,
+    /// The committed file.
+    pub known: KnownFindings,
 }
 
 impl Findings {
@@ -38,7 +40,7 @@ impl Findings {
                 _ => unread.push(text),
             }
         }
-        Ok(Findings { store, unread, doubts })
+        Ok(Findings { store, unread, doubts, known })
     }
 
     /// The findings that a filter leaves, worst first.

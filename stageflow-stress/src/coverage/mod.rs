@@ -19,7 +19,8 @@ use crate::markdown::count;
 use crate::report;
 use crate::roadmap;
 use crate::run::state::{EntryInfo, RunState};
-use crate::run::{digests, read_state};
+use crate::run::{Taken, digests, read_state};
+use serde_json::Value;
 
 pub use checklist::checklist;
 pub use sources::{SourceTest, tests_in_sources};
@@ -250,6 +251,9 @@ fn look(run: &StoredRun) -> Judged<'_> {
         let because = format!("{}: its findings.json states `{stated}`; no test is recorded", run.run_id);
         return judged(progress, because, None);
     }
+    if Taken::of(&run.dir).is_archived() {
+        return look_archived(run);
+    }
     let state = match read_state(&run.dir) {
         Ok(state) => state,
         Err(error) => return judged(Progress::Begun, format!("{}: {error}", run.run_id), None),
@@ -265,6 +269,51 @@ fn look(run: &StoredRun) -> Judged<'_> {
         judged(Progress::Completed, because, verdict)
     } else {
         judged(Progress::Begun, format!("{}: {}", run.run_id, missing.join(", ")), verdict)
+    }
+}
+
+/// What one archived run amounts to: its journals are packed away, and its summary says what they said.
+fn look_archived(run: &StoredRun) -> Judged<'_> {
+    let judged = |progress, because, verdict| Judged { progress, run: Some(run), because, verdict };
+    let path = run.dir.join("results/summary.json");
+    let summary: Option<Value> =
+        std::fs::read(path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    let Some(summary) = summary else {
+        return judged(Progress::Begun, format!("{}: archived, and without a summary", run.run_id), None);
+    };
+    let n = |object: &str, field: &str| summary[object][field].as_u64().unwrap_or(0);
+    let mut missing: Vec<String> = Vec::new();
+    if summary["status"] == "blocked" {
+        missing.push("its data cannot be".to_owned());
+    }
+    let ended = n("tests", "passed") + n("tests", "failed");
+    if ended == 0 {
+        missing.push("no test ran to its end".to_owned());
+    }
+    for word in ["running", "crashed", "refused", "skipped"] {
+        if n("tests", word) > 0 {
+            missing.push(format!("{} {word}", count(n("tests", word), "test", "tests")));
+        }
+    }
+    for (field, word) in [("not_run", "did not run"), ("ignored", "ignored")] {
+        if n("registered", field) > 0 {
+            missing.push(format!(
+                "{} {word}",
+                count(n("registered", field), "registered test", "registered tests")
+            ));
+        }
+    }
+    let text = |field: &str| summary[field].as_str().map(str::to_owned);
+    let verdict = text("verdict").zip(text("rule"));
+    if missing.is_empty() {
+        let because = format!(
+            "{}: archived; {} ran to the end, and none is missing",
+            run.run_id,
+            count(ended, "test", "tests")
+        );
+        judged(Progress::Completed, because, verdict)
+    } else {
+        judged(Progress::Begun, format!("{}: archived; {}", run.run_id, missing.join(", ")), verdict)
     }
 }
 

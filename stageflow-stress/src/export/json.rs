@@ -39,12 +39,8 @@ pub fn document(exported: &Exported, profile: Profile) -> Vec<u8> {
 fn components(items: &[Item]) -> BTreeMap<String, usize> {
     let mut counts: BTreeMap<String, (String, usize)> = BTreeMap::new();
     for item in items {
-        let name = item
-            .component
-            .as_deref()
-            .map(str::trim)
-            .filter(|name| !name.is_empty())
-            .unwrap_or("not recorded");
+        let name =
+            item.component.as_deref().map(str::trim).filter(|name| !name.is_empty()).unwrap_or("Other");
         counts.entry(name.to_lowercase()).or_insert_with(|| (name.to_owned(), 0)).1 += 1;
     }
     counts.into_values().collect()

@@ -7,12 +7,11 @@ use crate::cli::args::Filter;
 use crate::cli::error::{CliError, NO};
 use crate::cli::items::{Findings, brief, table};
 use crate::cli::place::Place;
+use crate::cli::table::{Table, Tone};
 use crate::export::Item;
-use crate::finding::{FindingStore, FoundFinding};
+use crate::finding::FoundFinding;
 use crate::markdown::count;
-
-/// In how many of the latest runs of its entry an open finding was not seen, to be called stale.
-const STALE_AFTER: usize = 3;
+use crate::run::{self, Stale};
 
 pub fn list(
     place: &Place,
@@ -22,9 +21,9 @@ pub fn list(
     exit_code: bool,
 ) -> Result<Answer, CliError> {
     let findings = Findings::open(place)?;
-    let mut found = findings.filtered(filter)?;
+    let found = findings.filtered(filter)?;
     if stale {
-        found.retain(|found| is_stale(found, &findings.store));
+        return Ok(stale_answer(place, &found, limit, exit_code, &findings));
     }
     let total = found.len();
     let items: Vec<Item> = found.into_iter().take(limit.unwrap_or(usize::MAX)).map(Item::new).collect();
@@ -44,11 +43,6 @@ pub fn list(
     if items.len() < total {
         line.push_str(&format!("; {} shown", items.len()));
     }
-    if stale && total > 0 {
-        line.push_str(&format!(
-            "; none of the last {STALE_AFTER} runs of their entries saw them. Not seen is not fixed: look, then `findings resolve ID`"
-        ));
-    }
     let found_any = total > 0;
     Ok(answer
         .line(line)
@@ -57,15 +51,61 @@ pub fn list(
         .incomplete(findings.unread))
 }
 
-/// Open, and not seen by the latest runs of its entry. A run that did not end is no evidence for anything.
-fn is_stale(found: &FoundFinding, store: &FindingStore) -> bool {
-    let open = found.status.known().is_none_or(|status| status.is_open());
-    let later: Vec<_> = store
-        .runs()
-        .iter()
-        .filter(|run| run.entry == found.entry && run.status.as_deref() == Some("completed"))
-        .rev()
-        .take(STALE_AFTER)
+/// Findings that the latest runs did not see, of those that the filter leaves, and what that proves.
+fn stale_answer(
+    place: &Place,
+    left: &[&FoundFinding],
+    limit: Option<usize>,
+    exit_code: bool,
+    findings: &Findings,
+) -> Answer {
+    let is_left =
+        |stale: &Stale| left.iter().any(|found| found.fingerprint.as_ref() == Some(&stale.fingerprint));
+    let all: Vec<Stale> = run::stale(&findings.store, &findings.known)
+        .into_iter()
+        .filter(|stale| stale.last_seen.is_none() || is_left(stale))
         .collect();
-    open && later.len() == STALE_AFTER && later.iter().all(|run| !found.runs.contains(&run.run_id))
+    let total = all.len();
+    let shown: Vec<&Stale> = all.iter().take(limit.unwrap_or(usize::MAX)).collect();
+    let mut table = Table::new(&["ID", "STATUS", "LAST SEEN", "PROPOSED", "WHY"]);
+    for stale in &shown {
+        let proposed = stale.proposed_fixed();
+        table.row([
+            (stale.id.clone().unwrap_or_else(|| stale.fingerprint.clone()), Tone::Plain),
+            (stale.status.to_string(), Tone::Plain),
+            (stale.last_seen.clone().unwrap_or_else(|| "never".to_owned()), Tone::Dim),
+            (
+                if proposed { "fixed" } else { "–" }.to_owned(),
+                if proposed { Tone::Green } else { Tone::Plain },
+            ),
+            (stale.reason(), Tone::Plain),
+        ]);
+    }
+    Answer::new(json!({
+        "stale": shown.iter().map(|stale| stale_json(stale)).collect::<Vec<_>>(),
+        "total": total,
+        "shown": shown.len(),
+        "runs_dir": place.runs,
+        "unread": findings.unread,
+    }))
+    .table(table)
+    .line(format!(
+        "{} not seen by the latest runs. Not seen is not fixed: look, then `findings resolve ID`",
+        count(total, "finding was", "findings were")
+    ))
+    .exit(if exit_code && total > 0 { NO } else { 0 })
+    .warn(findings.doubts.clone())
+    .incomplete(findings.unread.clone())
+}
+
+/// A finding that the latest runs did not see, as an object of the stable JSON shape.
+pub fn stale_json(stale: &Stale) -> Value {
+    let absence = stale.absence;
+    json!({
+        "id": stale.id, "entry": stale.entry, "fingerprint": stale.fingerprint, "title": stale.title,
+        "status": stale.status.to_string(), "last_seen": stale.last_seen, "proposed_fixed": stale.proposed_fixed(),
+        "why": stale.reason(), "later_runs": absence.later_runs, "test_ran": absence.ran,
+        "check_reached": absence.reached, "passed": absence.passed, "passed_on_the_same_commit": absence.same_commit,
+        "not_read": absence.not_read,
+    })
 }

@@ -3,9 +3,11 @@
 mod aggregate;
 mod change;
 mod export;
+mod import;
 
 mod lint;
 mod list;
+mod ratchet;
 mod show;
 
 use super::answer::Answer;
@@ -31,6 +33,8 @@ pub fn run(command: &FindingsCommand, place: &Place) -> Result<Answer, CliError>
         FindingsCommand::Aggregate { output, every_sighting } => {
             aggregate::aggregate(place, output.as_deref(), *every_sighting)
         }
+        FindingsCommand::Import { file, entry } => import::import(place, file, entry.as_deref()),
+        FindingsCommand::Ratchet { fail_on } => ratchet::ratchet(place, *fail_on),
         FindingsCommand::Lint { paths, strict } => lint::lint(place, paths, *strict),
         FindingsCommand::Export(arguments) => export::export(place, arguments),
     }

@@ -1,5 +1,7 @@
 //! `init ENTRY`: a run folder by hand, for whoever records findings without a test.
 
+use std::path::PathBuf;
+
 use serde_json::json;
 
 use crate::classify::{Priority, Risk};
@@ -33,8 +35,21 @@ const DIRECTORIES: [&str; 14] = [
 ];
 
 pub fn folder(place: &Place, id: &str, arguments: &InitRun) -> Result<Answer, CliError> {
-    let entry = match roadmap::find(&id.trim().to_uppercase()) {
-        Some(entry) => EntryInfo {
+    let entry = entry_info(id, arguments.unlisted)?;
+    let agent = arguments.agent.clone().or_else(|| git_user(&place.root));
+    let dir = folder_by_hand(place, &entry, agent.as_deref())?;
+    let shown = place.shown(&dir);
+    Ok(Answer::new(json!({ "entry": entry.id, "dir": shown, "path": dir, "agent": agent }))
+        .line(shown.clone())
+        .line(format!(
+            "record findings in {shown}/findings.json; `stageflow-test findings lint {shown}` checks it"
+        )))
+}
+
+/// The entry of the built-in roadmap, or one outside it where that is meant.
+pub fn entry_info(id: &str, unlisted: bool) -> Result<EntryInfo, CliError> {
+    if let Some(entry) = roadmap::find(&id.trim().to_uppercase()) {
+        return Ok(EntryInfo {
             id: entry.id.to_owned(),
             title: entry.title.to_owned(),
             tier: format!("{} {}", entry.tier, entry.tier_title),
@@ -43,35 +58,36 @@ pub fn folder(place: &Place, id: &str, arguments: &InitRun) -> Result<Answer, Cl
             risk: entry.risk,
             phase: entry.phase,
             target: entry.target.map(|target| target.to_string()),
-        },
-        None if arguments.unlisted => {
-            let id: EntryId = id.trim().parse().map_err(|error| CliError::Usage(format!("{error}")))?;
-            EntryInfo {
-                id: id.to_string(),
-                title: id.to_string(),
-                tier: String::new(),
-                section: String::new(),
-                priority: Priority::P2,
-                risk: Risk::Low,
-                phase: 0,
-                target: None,
-            }
-        }
-        None => {
-            let CliError::NotFound { what, name, mut near } = pick::no_entry(id) else {
-                return Err(pick::no_entry(id));
-            };
-            near.push("an entry of your own roadmap needs `--unlisted`".to_owned());
-            return Err(CliError::NotFound { what, name, near });
-        }
-    };
-    let agent = arguments.agent.clone().or_else(|| git_user(&place.root));
+        });
+    }
+    if unlisted {
+        let id: EntryId = id.trim().parse().map_err(|error| CliError::Usage(format!("{error}")))?;
+        return Ok(EntryInfo {
+            id: id.to_string(),
+            title: id.to_string(),
+            tier: String::new(),
+            section: String::new(),
+            priority: Priority::P2,
+            risk: Risk::Low,
+            phase: 0,
+            target: None,
+        });
+    }
+    let mut error = pick::no_entry(id);
+    if let CliError::NotFound { near, .. } = &mut error {
+        near.push("an entry of your own roadmap needs `--unlisted`".to_owned());
+    }
+    Err(error)
+}
+
+/// A run folder that no process writes into, with every file and directory of the layout.
+pub fn folder_by_hand(place: &Place, entry: &EntryInfo, agent: Option<&str>) -> Result<PathBuf, CliError> {
     let mut settings = place.settings.clone();
     settings.runs.clone_from(&place.runs);
-    if let Some(agent) = &agent {
-        settings.facts.push(ContextFact { fact: Fact::AgentModel, value: agent.clone() });
+    if let Some(agent) = agent {
+        settings.facts.push(ContextFact { fact: Fact::AgentModel, value: agent.to_owned() });
     }
-    let dir = claim_by_hand(&settings, &entry).map_err(CliError::io(&place.runs))?;
+    let dir = claim_by_hand(&settings, entry).map_err(CliError::io(&place.runs))?;
     for directory in DIRECTORIES {
         let directory = dir.join(directory);
         std::fs::create_dir_all(&directory).map_err(CliError::io(&directory))?;
@@ -81,10 +97,5 @@ pub fn folder(place: &Place, id: &str, arguments: &InitRun) -> Result<Answer, Cl
     // is written into them by hand must stay.
     let hidden = dir.join(".stageflow");
     std::fs::remove_dir_all(&hidden).map_err(CliError::io(&hidden))?;
-    let shown = place.shown(&dir);
-    Ok(Answer::new(json!({ "entry": entry.id, "dir": shown, "path": dir, "agent": agent }))
-        .line(shown.clone())
-        .line(format!(
-            "record findings in {shown}/findings.json; `stageflow-test findings lint {shown}` checks it"
-        )))
+    Ok(dir)
 }

@@ -1,5 +1,7 @@
 //! `stageflow-test runs …`
 
+mod keep;
+mod merge;
 mod open;
 mod recover;
 mod show;
@@ -18,7 +20,7 @@ use super::place::Place;
 use super::table::{Table, Tone};
 use crate::finding::{KnownFindings, StoredRun};
 use crate::markdown::count;
-use crate::run;
+use crate::run::{self, PrunePolicy};
 
 pub fn run(command: &RunsCommand, place: &Place) -> Result<Answer, CliError> {
     match command {
@@ -26,6 +28,18 @@ pub fn run(command: &RunsCommand, place: &Place) -> Result<Answer, CliError> {
         RunsCommand::Show { run } => show::show(place, run.as_deref()),
         RunsCommand::Open { index: true, print, .. } => open::index(place, *print),
         RunsCommand::Open { run, print, .. } => open::open(place, run.as_deref(), *print),
+        RunsCommand::Merge { from, everything } => merge::merge(place, from, *everything),
+        RunsCommand::Archive { names, days, restore, dry_run } => {
+            keep::archive(place, names, *days, *restore, *dry_run)
+        }
+        RunsCommand::Prune { names, days, keep_logs, keep_traces, larger_than, archives, dry_run } => {
+            let mut policy = PrunePolicy::default();
+            policy.logs = !keep_logs;
+            policy.traces = !keep_traces;
+            policy.larger_than = Some(*larger_than);
+            policy.archives = *archives;
+            keep::prune(place, names, *days, &policy, *dry_run)
+        }
         RunsCommand::Validate { names, strict } => validate(place, names, *strict),
         RunsCommand::Recover { names, all } => recover::recover(place, names, *all),
     }
@@ -45,7 +59,9 @@ fn validate(place: &Place, named: &[String], strict: bool) -> Result<Answer, Cli
         bar.inc(1);
     }
     bar.finish_and_clear();
-    Ok(validation_answer(place, &all, strict, &count(folders.len(), "run", "runs")))
+    let answer = validation_answer(place, &all, strict, &count(folders.len(), "run", "runs"));
+    // Rules of git that would drop what must be kept, where runs are committed.
+    Ok(answer.warn(run::ignored(&place.runs).iter().map(ToString::to_string)))
 }
 
 fn list(place: &Place, entry: Option<&str>, limit: Option<usize>) -> Result<Answer, CliError> {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::{folder, status_tone};
+use super::folder;
 use crate::cli::answer::Answer;
 use crate::cli::error::CliError;
 use crate::cli::items::{severity_tone, status_tone as finding_tone};
@@ -15,7 +15,7 @@ use crate::journal::record::TestStatus;
 use crate::markdown::count;
 use crate::report;
 use crate::run::state::RunState;
-use crate::run::{digests, read_state};
+use crate::run::{Taken, digests, read_state};
 
 pub fn show(place: &Place, run: Option<&str>) -> Result<Answer, CliError> {
     let dir = folder(place, run)?;
@@ -26,7 +26,8 @@ pub fn show(place: &Place, run: Option<&str>) -> Result<Answer, CliError> {
             (None, vec![format!("{error}; {hint}")])
         }
     };
-    let recorded = dir.join(".stageflow/run.json").is_file();
+    let taken = Taken::of(&dir);
+    let recorded = dir.join(".stageflow/run.json").is_file() && !taken.is_archived();
     let state = if recorded { Some(read_state(&dir).map_err(CliError::io(&dir))?) } else { None };
     let shown = place.shown(&dir);
     let mut json = json!({ "dir": shown, "findings": [], "tests": [] });
@@ -60,12 +61,18 @@ pub fn show(place: &Place, run: Option<&str>) -> Result<Answer, CliError> {
         ("seed", state.as_ref().map_or_else(String::new, |s| s.info.seed.to_string())),
         ("summary", summary),
     ]));
-    let _ = status_tone(&status);
     if let Some(state) = &state {
         json["tests"] = tests_json(state);
         json["lost"] = json!(state.losses.iter().map(|loss| loss.count).sum::<u64>());
         json["unreadable_lines"] = json!(state.unreadable_lines);
         answer = tests(answer, state);
+    } else if let Some(archive) = &taken.archive {
+        json["archive"] = json!(archive);
+        json["archived_files"] = json!(taken.archived.len());
+        answer = answer.line("").line(format!(
+            "{} in {archive}, its tests among them; `runs archive --restore` brings them back",
+            count(taken.archived.len(), "file is archived", "files are archived")
+        ));
     } else {
         answer =
             answer.line("").line("no test is recorded: the findings were written by hand or by another tool");

@@ -428,3 +428,27 @@ fn loads_and_curves_are_drawn_with_what_they_do_not_know() {
         ],
     );
 }
+
+#[test]
+fn templates_are_drawn_where_the_analysis_found_some() {
+    let runs = tempfile::tempdir().unwrap();
+    let dir = runs.path().join("DAG-005/run-2026-01-14-001");
+    write_folder(&dir, &rich());
+    let path = dir.join("results/logs/fan_out__dag_005_stats.json");
+    let mut stats: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    stats["lines"] = 900.into();
+    stats["templates"] = serde_json::json!([
+        { "template": "order <*> priced", "count": 800, "levels": { "INFO": 800 }, "first_line": 15, "last_line": 880 },
+        { "template": "<b> lost", "count": 1, "levels": { "ERROR": 1 }, "first_line": 400, "last_line": 400 },
+    ]);
+    stats["templates_omitted"] = 4.into();
+    write(&path, stats.to_string().as_bytes());
+    let page = check(&super::render_run(&dir).unwrap(), &dir);
+    has(
+        &page,
+        &["order <*> priced: 800 ×, lines 15 to 880", "<b> lost", "4 less frequent ones are not drawn"],
+    );
+    fs::remove_file(&path).unwrap();
+    let page = check(&super::render_run(&dir).unwrap(), &dir);
+    has(&page, &["Not measured: no templates were found"]);
+}

@@ -5,11 +5,13 @@ mod bars;
 mod gantt;
 mod plot;
 mod scale;
+mod strip;
 
 pub use bars::{Segment, columns, rows};
 pub use gantt::{Span, gantt};
 pub use plot::{Line, Mark, Plot};
 pub use scale::{Scale, Unit};
+pub use strip::{Row, strip};
 
 use super::markup::Markup;
 

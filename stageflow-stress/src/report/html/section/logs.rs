@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::super::chart::{self, Segment};
+use super::super::chart::{self, Row, Segment, strip};
 use super::super::folder::Folder;
 use super::super::markup::Markup;
 use super::super::value::{list, natural, number, short, text, texts};
@@ -13,6 +13,9 @@ use crate::markdown::count;
 
 /// Levels from worst to least, as the files name them.
 const LEVELS: &[&str] = &["CRITICAL", "ERROR", "WARNING", "INFO", "DEBUG", "TRACE", "none"];
+/// Logs whose templates are drawn, and templates of each.
+const STRIPS: usize = 8;
+const TEMPLATES: usize = 30;
 /// Logs that are drawn as bars.
 const DRAWN: usize = 30;
 
@@ -24,6 +27,7 @@ pub fn section(m: &mut Markup, folder: &Folder) {
     m.within("p", &[("class", "source")], |m| m.text("From results/logs/*_stats.json."));
     levels(m, folder);
     quality(m, folder);
+    templates(m, folder);
     detectors(m, folder);
 }
 
@@ -97,6 +101,53 @@ fn quality(m: &mut Markup, folder: &Folder) {
             });
         },
     );
+}
+
+/// What the records of each log have in common, and where in the log it stands.
+fn templates(m: &mut Markup, folder: &Folder) {
+    m.element("h3", &[], "Templates");
+    let logs: Vec<&Value> =
+        folder.logs.iter().map(|(_, log)| log).filter(|log| !list(log, "templates").is_empty()).collect();
+    if logs.is_empty() {
+        m.absent("Not measured: no templates were found in the logs, or the version that ran did not look for them.");
+        return;
+    }
+    for log in logs.iter().take(STRIPS) {
+        let all = list(log, "templates");
+        let most = all.iter().map(|one| natural(one, "count")).max().unwrap_or(1).max(2) as f64;
+        let rows: Vec<Row> = all
+            .iter()
+            .take(TEMPLATES)
+            .map(|one| {
+                let count = natural(one, "count");
+                let worst = LEVELS.iter().find(|level| natural(&one["levels"], level) > 0).unwrap_or(&"none");
+                Row {
+                    name: text(one, "template"),
+                    class: format!("bar level-{}", worst.to_ascii_lowercase()),
+                    lines: (natural(one, "first_line") as f64, natural(one, "last_line") as f64),
+                    // One among thousands is still to be seen.
+                    share: (count.max(1) as f64).ln() / most.ln(),
+                    behind: format!("{count} ×"),
+                }
+            })
+            .collect();
+        let hidden = (all.len() - rows.len()) as u64 + natural(log, "templates_omitted");
+        let mut words = format!(
+            "{} of {}, each from the first to the last line on which it stands; the colour is that of its worst level",
+            count(rows.len(), "template", "templates"),
+            text(log, "test")
+        );
+        if hidden > 0 {
+            words += &format!("; {hidden} less frequent ones are not drawn");
+        }
+        strip(m, "Templates of the log.", &format!("{words}."), natural(log, "lines") as f64, &rows);
+    }
+    if logs.len() > STRIPS {
+        m.absent(&format!(
+            "{} not drawn; see the analyses.",
+            count(logs.len() - STRIPS, "more log is", "more logs are")
+        ));
+    }
 }
 
 /// The outcomes of a detector: word to the results, each with the test whose log it was.
