@@ -7,6 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::LazyLock;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use stageflow_stress_tests::{Project, clean, json, only_run};
@@ -98,6 +99,17 @@ fn contrast(writers: usize, each: usize) -> String {
     if children.is_empty() {
         return "read-modify-write script: not measured, python3 is not there".to_owned();
     }
+    // All of them at once: a writer that has ended before the next one starts loses nothing.
+    let ready = || {
+        (0..writers)
+            .filter(|writer| directory.path().join(format!("bugs.json.ready-{writer}")).exists())
+            .count()
+    };
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while ready() < children.len() && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    fs::write(directory.path().join("bugs.json.go"), "").unwrap();
     let failed =
         children.into_iter().filter_map(|mut child| child.wait().ok()).filter(|end| !end.success()).count();
     let text = fs::read_to_string(&path).unwrap_or_default();

@@ -260,61 +260,115 @@ fn search_until<M: Model>(
             return_of[*at] = event;
         }
     }
-    let mut events = Events {
+    let events = Events {
         event: moments.iter().map(|(_, is_return, at)| (*at, *is_return)).collect(),
         next: (0..n).map(|at| if at + 1 < n { at + 1 } else { NONE }).collect(),
         previous: (0..n).map(|at| at.checked_sub(1).unwrap_or(NONE)).collect(),
         return_of,
         head: if n > 0 { 0 } else { NONE },
     };
-    let mut left = events.return_of.iter().filter(|at| **at != NONE).count();
-    let mut ordered = Ordered::new(calls.len());
-    let mut state = model.initial();
+    let left = events.return_of.iter().filter(|at| **at != NONE).count();
+    let mut walk =
+        Walk { events, left, ordered: Ordered::new(calls.len()), state: model.initial(), stack: Vec::new() };
+    let step = |state: &M::State, call: usize| model.step(state, &calls[call].call, returned(call));
+    let read =
+        |state: &M::State, call: usize| model.is_read(&calls[call].call) && step(state, call).is_some();
     let mut seen: HashSet<(Key, M::State)> = HashSet::new();
-    let mut stack: Vec<(usize, M::State)> = Vec::new();
-    let mut at = events.head;
+    walk.take_reads(read);
+    let mut at = walk.events.head;
     let mut turns = 0_u32;
-    while left > 0 {
+    while walk.left > 0 {
         turns = turns.wrapping_add(1);
         if turns.is_multiple_of(4_096) && Instant::now() > until {
             return Found::GaveUp(format!("the time was over after {} states", seen.len()));
         }
         // The list ends before everything that returned is in the order: none of what can be next fits.
-        let blocked = at == NONE || events.event[at].1;
-        if !blocked {
-            let call = events.event[at].0;
-            if let Some(after) = model.step(&state, &calls[call].call, returned(call)) {
-                ordered.set(call);
-                if seen.insert((ordered.key(), after.clone())) {
-                    if seen.len() > states {
-                        return Found::GaveUp(format!("more than {states} states"));
-                    }
-                    stack.push((at, std::mem::replace(&mut state, after)));
-                    events.unlink(at);
-                    if events.return_of[call] != NONE {
-                        events.unlink(events.return_of[call]);
-                        left -= 1;
-                    }
-                    at = events.head;
-                    continue;
-                }
-                ordered.unset(call);
+        if at == NONE || walk.events.event[at].1 {
+            match walk.back() {
+                Some(last) => at = walk.events.next[last],
+                None => return Found::None,
             }
-            at = events.next[at];
             continue;
         }
-        let Some((last, before)) = stack.pop() else { return Found::None };
-        let call = events.event[last].0;
-        state = before;
-        ordered.unset(call);
-        if events.return_of[call] != NONE {
-            events.relink(events.return_of[call]);
-            left += 1;
+        let Some(after) = step(&walk.state, walk.events.event[at].0) else {
+            at = walk.events.next[at];
+            continue;
+        };
+        walk.take(at, after, true);
+        walk.take_reads(read);
+        if seen.insert((walk.ordered.key(), walk.state.clone())) {
+            if seen.len() > states {
+                return Found::GaveUp(format!("more than {states} states"));
+            }
+            at = walk.events.head;
+        } else {
+            // It has been here before, on another way.
+            at = walk.back().map_or(NONE, |last| walk.events.next[last]);
         }
-        events.relink(last);
-        at = events.next[last];
     }
     Found::Order
+}
+
+/// The order so far, and what is left.
+struct Walk<S> {
+    events: Events,
+    /// Calls that returned and are not in the order.
+    left: usize,
+    ordered: Ordered,
+    state: S,
+    /// The events of the order, each with the state before it, and whether something else could have been taken instead.
+    stack: Vec<(usize, S, bool)>,
+}
+
+impl<S: Clone> Walk<S> {
+    /// Puts the call of an event into the order.
+    fn take(&mut self, at: usize, after: S, chosen: bool) {
+        let call = self.events.event[at].0;
+        self.ordered.set(call);
+        self.stack.push((at, std::mem::replace(&mut self.state, after), chosen));
+        self.events.unlink(at);
+        if self.events.return_of[call] != NONE {
+            self.events.unlink(self.events.return_of[call]);
+            self.left -= 1;
+        }
+    }
+
+    /// Puts every read that fits now into the order. It changes nothing for the others, so that there is an order with it
+    /// here if there is one at all, and nothing else need be tried in its place.
+    fn take_reads(&mut self, fits: impl Fn(&S, usize) -> bool) {
+        let mut at = self.events.head;
+        while at != NONE && !self.events.event[at].1 {
+            let next = self.events.next[at];
+            if fits(&self.state, self.events.event[at].0) {
+                // The return of this call may be what comes next.
+                let own = self.events.return_of[self.events.event[at].0];
+                let next = if next == own && next != NONE { self.events.next[next] } else { next };
+                let state = self.state.clone();
+                self.take(at, state, false);
+                at = next;
+            } else {
+                at = next;
+            }
+        }
+    }
+
+    /// Takes back the last choice and what followed from it; the event that was chosen, none if there was no choice left.
+    fn back(&mut self) -> Option<usize> {
+        while let Some((at, before, chosen)) = self.stack.pop() {
+            let call = self.events.event[at].0;
+            self.state = before;
+            self.ordered.unset(call);
+            if self.events.return_of[call] != NONE {
+                self.events.relink(self.events.return_of[call]);
+                self.left += 1;
+            }
+            self.events.relink(at);
+            if chosen {
+                return Some(at);
+            }
+        }
+        None
+    }
 }
 
 /// Which calls are in the order.

@@ -258,7 +258,7 @@ fn journals(dir: &Path) -> io::Result<BTreeMap<String, PathBuf>> {
 }
 
 /// Files that are computed from the journals, so that they are not taken over.
-const COMPUTED: [&str; 2] = ["results/metrics/", "results/summary.json"];
+const COMPUTED: [&str; 3] = ["results/metrics/", "results/summary.json", "results/tests.json"];
 
 fn sums(root: &Path, directory: &Path, files: &mut BTreeMap<String, u32>) -> io::Result<()> {
     let items = match fs::read_dir(directory) {

@@ -107,7 +107,13 @@ fn place(dir: &Path) -> PathBuf {
 pub fn is_kept(path: &str) -> bool {
     let top = !path.contains('/');
     let folder = ["config/", "dx_evaluation/", "research/", "results/metrics/", ".stageflow/shards/"];
-    let file = ["results/summary.json", ".stageflow/run.json", ".stageflow/taken.json", ".stageflow/lock"];
+    let file = [
+        "results/summary.json",
+        "results/tests.json",
+        ".stageflow/run.json",
+        ".stageflow/taken.json",
+        ".stageflow/lock",
+    ];
     top || folder.iter().any(|kept| path.starts_with(kept)) || file.contains(&path)
 }
 

@@ -15,9 +15,10 @@ use crate::journal::record::TestStatus;
 const NOTE: &str = ".stageflow/folded";
 
 /// What is computed and so is no reason to compute it again.
-const COMPUTED: [&str; 5] = [
+const COMPUTED: [&str; 6] = [
     "results/metrics/",
     "results/summary.json",
+    "results/tests.json",
     ".stageflow/lock",
     ".stageflow/folded",
     ".stageflow/findings.crc",
@@ -76,4 +77,53 @@ fn describe(path: &Path) -> String {
     let Ok(metadata) = fs::metadata(path) else { return "gone".to_owned() };
     let modified = metadata.modified().ok().and_then(|time| time.duration_since(SystemTime::UNIX_EPOCH).ok());
     format!("{} {}", metadata.len(), modified.map_or(0, |time| time.as_nanos()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::replay_tests::{check, ended, finding, opened_by, started};
+    use super::super::write::write_folder_if_changed;
+    use super::*;
+    use crate::journal::Journal;
+
+    #[test]
+    fn files_are_computed_again_exactly_if_something_they_depend_on_has_changed() {
+        let directory = tempfile::tempdir().unwrap();
+        let dir = directory.path().join("DAG-005/run-2026-01-14-001");
+        fs::create_dir_all(dir.join(".stageflow/journal")).unwrap();
+        let info = crate::report::fixture_run().info;
+        fs::write(dir.join(".stageflow/run.json"), serde_json::to_vec(&info).unwrap()).unwrap();
+        let journal = Journal::create(&dir.join(".stageflow/journal/h-1-j.jsonl")).unwrap();
+        journal.append(None, opened_by("h", "j"));
+        journal.append(None, started(0));
+        journal.append(Some(0), check("c"));
+        journal.append(Some(0), ended());
+        let known = directory.path().join("stageflow-known.toml");
+        // A mark in a computed file is gone once the file was computed again.
+        let readme = dir.join("README.md");
+        let computed = || {
+            fs::write(&readme, "mark").unwrap();
+            write_folder_if_changed(&dir, Some(&known)).unwrap();
+            fs::read_to_string(&readme).unwrap() != "mark"
+        };
+        assert!(computed(), "for the first time");
+        assert!(!computed(), "nothing has changed");
+        journal.append(Some(0), finding("late"));
+        assert!(computed(), "a journal has grown");
+        assert!(!computed());
+        fs::write(&known, "").unwrap();
+        assert!(computed(), "the committed file has changed");
+        assert!(!computed());
+        let catalogue = directory.path().join(".stageflow/catalog/x");
+        fs::create_dir_all(&catalogue).unwrap();
+        fs::write(catalogue.join("a.seen"), "{}\n").unwrap();
+        assert!(computed(), "another test of the invocation has ended");
+        assert!(!computed());
+        fs::create_dir_all(dir.join("results/logs")).unwrap();
+        fs::write(dir.join("results/logs/x_stats.json"), "{}").unwrap();
+        assert!(computed(), "a log was analysed");
+        assert!(!computed());
+        fs::remove_file(dir.join("findings.json")).unwrap();
+        assert!(computed() && dir.join("findings.json").exists(), "a file is gone");
+    }
 }
