@@ -29,7 +29,7 @@
 //! | faults: plans, ports, proof of delivery | [`fault`] |
 //! | the 308 entries with their measurable targets | [`roadmap`] |
 //! | pipelines as data, and the audit of what an engine made of them | [`engine`] |
-//! | the shared suite of scenarios for an engine of one's own | [`conformance`] |
+//! | the shared suite of scenarios for an engine of one's own | [`mod@conformance`] |
 //! | load at a planned rate, and how a system degrades | [`load`], from [`TestContext::load`] |
 //! | logs of any kind: analysed, and compared | [`logs`] |
 //! | whether a history is linearizable, an effect happened once, a retry kept its schedule, … | [`oracle`], from [`TestContext::verdict`] |

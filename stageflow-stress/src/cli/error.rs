@@ -113,6 +113,11 @@ impl CliError {
             CliError::NotFound { .. }
             | CliError::Store(StoreError::NoFolder(_))
             | CliError::Merge(MergeError::NoRuns(_) | MergeError::NoRun(_)) => NOT_FOUND,
+            CliError::Merge(MergeError::Io { source, .. })
+                if source.kind() == std::io::ErrorKind::NotFound =>
+            {
+                NOT_FOUND
+            }
             CliError::Retention(RetentionError::Running(_) | RetentionError::NotArchived(_)) => REFUSED,
             CliError::Ambiguous { .. } | CliError::Exists(_) => REFUSED,
             CliError::Change(KnownFileError::Lifecycle(_) | KnownFileError::Changed(_))

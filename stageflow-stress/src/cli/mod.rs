@@ -1,6 +1,6 @@
 //! The command line `stageflow-test`: findings, runs, the roadmap and the ledgers, from a shell.
 //!
-//! A command computes one [`Answer`], which is printed as a table for people or as JSON for programs. Every command reads
+//! A command computes one `Answer`, which is printed as a table for people or as JSON for programs. Every command reads
 //! the runs directory that the tests of the same project write. `docs/command-line.md` has each of them with an example.
 
 mod answer;

@@ -1,6 +1,6 @@
 //! `conformance!`: one named test for each case.
 
-/// Runs the [suite](crate::conformance) against an engine: one named test for each case.
+/// Runs the [suite](mod@crate::conformance) against an engine: one named test for each case.
 ///
 /// The engine is any expression whose value is an [`Engine`](crate::engine::Engine); it is evaluated once for each test, in
 /// that test. A test of a case that needs a facility which the engine does not declare is skipped, visibly: *not

@@ -3,7 +3,7 @@
 //! An [`Engine`] takes a [`PipelineSpec`] plus [`RunOptions`] and returns a [`RunReport`] of what happened, so that one
 //! scenario can be put to any implementation: a port of Stageflow, the published Python package in a child process, or a
 //! project's own engine through a short adapter. [`Script`] is what such an adapter is built on: it plays the stages and
-//! writes down what they did. [`conformance`](crate::conformance) is the suite over it.
+//! writes down what they did. [`conformance`](mod@crate::conformance) is the suite over it.
 //!
 //! [`audit`] judges a report by invariants that hold for every pipeline on every engine, so that a scenario needs no
 //! oracle of its own; [`compare`] judges two reports that must not differ. What each rule says is listed there.

@@ -367,9 +367,13 @@ impl<'l, 'a> Facts<'l, 'a> {
         // What follows a failure tells why, and is no part of its name.
         let text = text.split(['(', ',']).next().unwrap_or(text);
         let mut words: Vec<String> = Vec::new();
-        for token in text.split(|c: char| c.is_whitespace() || c == '=' || c == '"' || c == '\'') {
+        for token in text.split(|c: char| c.is_whitespace() || c == '"' || c == '\'') {
             if words.len() >= 8 {
                 break;
+            }
+            // Pairs are fields and no part of the name.
+            if token.contains('=') {
+                continue;
             }
             let token = token.trim_matches(|c: char| c.is_ascii_punctuation());
             if token.is_empty() {
