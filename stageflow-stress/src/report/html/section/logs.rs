@@ -13,6 +13,8 @@ use crate::markdown::count;
 
 /// Levels from worst to least, as the files name them.
 const LEVELS: &[&str] = &["CRITICAL", "ERROR", "WARNING", "INFO", "DEBUG", "TRACE", "none"];
+/// The outcome of a detector that does not exist.
+const MISSING: &str = "not in this version";
 /// Logs whose templates are drawn, and templates of each.
 const STRIPS: usize = 8;
 const TEMPLATES: usize = 30;
@@ -176,9 +178,19 @@ fn detectors(m: &mut Markup, folder: &Folder) {
         m.absent("Not recorded.");
         return;
     }
-    const WORDS: [&str; 5] = ["finding", "inconclusive", "clean", "not applicable", "not in this version"];
+    // A detector that the version has not says nothing in any column: a name is enough.
+    let (there, missing): (Vec<_>, Vec<_>) =
+        order.into_iter().partition(|(id, _)| outcomes[id].keys().any(|word| word != MISSING));
+    if !missing.is_empty() {
+        let names: Vec<String> = missing.iter().map(|(id, name)| format!("{id} {name}")).collect();
+        m.paragraph(&format!(
+            "Not in the version that ran, so nothing was looked for: {}.",
+            names.join(", ")
+        ));
+    }
+    const WORDS: [&str; 4] = ["finding", "inconclusive", "clean", "not applicable"];
     let headings: Vec<&str> = ["Detector", "Looks at"].into_iter().chain(WORDS).chain(["Why"]).collect();
-    m.table("Outcomes of the detectors over all logs", &headings, &order, |m, (id, name)| {
+    m.table("Outcomes of the detectors over all logs", &headings, &there, |m, (id, name)| {
         m.cell(id);
         m.cell(name);
         let of = &outcomes[id];
