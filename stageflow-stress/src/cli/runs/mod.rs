@@ -33,11 +33,12 @@ pub fn run(command: &RunsCommand, place: &Place) -> Result<Answer, CliError> {
             keep::archive(place, names, *days, *restore, *dry_run)
         }
         RunsCommand::Prune { names, days, keep_logs, keep_traces, larger_than, archives, dry_run } => {
-            let mut policy = PrunePolicy::default();
-            policy.logs = !keep_logs;
-            policy.traces = !keep_traces;
-            policy.larger_than = Some(*larger_than);
-            policy.archives = *archives;
+            let policy = PrunePolicy {
+                logs: !keep_logs,
+                traces: !keep_traces,
+                larger_than: Some(*larger_than),
+                archives: *archives,
+            };
             keep::prune(place, names, *days, &policy, *dry_run)
         }
         RunsCommand::Validate { names, strict } => validate(place, names, *strict),
