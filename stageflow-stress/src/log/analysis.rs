@@ -330,7 +330,7 @@ fn loss(log: &ParsedLog<'_>, summary: &LogSummary) -> LossFacts {
     let holes = log.holes();
     let mut reasons = Vec::new();
     if let Some(why) = &summary.partial {
-        reasons.push(format!("capture was partial: {why}"));
+        reasons.push(format!("{}: {why}", super::detectors::PARTIAL));
     }
     if summary.lost > 0 {
         reasons.push(format!("{} could not be written", count(summary.lost, "record", "records")));

@@ -13,6 +13,8 @@ use crate::markdown::count;
 const FINDINGS: usize = 20;
 /// Lines that an observation lists.
 const LINES: usize = 50;
+/// How the reason begins why the log of a partial capture is not whole.
+pub const PARTIAL: &str = "capture was partial";
 /// The rule of a finding from an error-level record.
 pub const ERROR_RULE: &str = "log.error_in_passing_test";
 
@@ -28,12 +30,16 @@ pub fn findings(groups: &[ErrorGroup], verdicts: &[Verdict], input: &AnalysisInp
         let detector = &DETECTORS[usize::from(verdict.detector) - 1];
         // What is announced and did not come says nothing of a test that did not get that far.
         let declared = |hit: &Hit| hit.subject.starts_with("declared ") || hit.subject.starts_with("pair ");
+        // The runtime has a finding of its own for a capture that is partial: the table says it again, no second finding does.
+        let told = |hit: &Hit| hit.subject.starts_with(PARTIAL);
         findings.extend(
             verdict
                 .hits
                 .iter()
                 .filter(|hit| {
-                    hit.severity > Severity::Info && !(declared(hit) && input.passed == Some(false))
+                    hit.severity > Severity::Info
+                        && !(declared(hit) && input.passed == Some(false))
+                        && !told(hit)
                 })
                 .take(FINDINGS)
                 .map(|hit| of_hit(verdict.detector, detector, hit, input)),

@@ -167,7 +167,7 @@ pub fn no_deadlock<N: Ord + Debug>(waits: &[(N, N)]) -> Checked {
 /// use stageflow_stress::oracle::no_livelock;
 /// let polite = [("a", 0), ("b", 0), ("a", 0), ("b", 0), ("a", 0)];
 /// assert!(!no_livelock(&polite, 4).is_valid());
-/// assert!(no_livelock(&[("a", 0), ("b", 1), ("a", 2), ("b", 2)], 4).is_valid());
+/// assert!(no_livelock(&[("a", 0), ("b", 1), ("a", 2), ("b", 2), ("a", 3)], 4).is_valid());
 /// ```
 pub fn no_livelock<N: Ord + Debug, P: PartialEq + Debug>(steps: &[(N, P)], within: usize) -> Checked {
     const NAME: &str = "no_livelock";
