@@ -132,29 +132,7 @@ impl Site {
             running.executed = executed;
             self.faults.state.delivered(&strike);
         }
-        match result {
-            Err(error) => {
-                running.shadow("the operation failed of itself");
-                running.end(OperationOutcome::Failed, executed);
-                Err(error)
-            }
-            Ok(answer) => {
-                if let Some(strike) = running.lost() {
-                    return Err(running.fail::<E>(&strike, executed));
-                }
-                match running.damage::<A, T>(answer) {
-                    Ok(answer) => {
-                        running.end(OperationOutcome::Ok, executed);
-                        Ok(answer)
-                    }
-                    Err(unreadable) => {
-                        let (strike, why) = *unreadable;
-                        let error = self.faults.state.unreadable(&strike, &self.name, why);
-                        Err(running.hand_over(&strike, error, executed))
-                    }
-                }
-            }
-        }
+        running.conclude::<A, T, E>(result, executed)
     }
 
     /// Runs a synchronous operation on this thread. `hang` and `partition` are not delivered there and say so.
@@ -193,29 +171,7 @@ impl Site {
             self.faults.state.delivered(&strike);
         }
         running.executed = executed;
-        match result {
-            Err(error) => {
-                running.shadow("the operation failed of itself");
-                running.end(OperationOutcome::Failed, executed);
-                Err(error)
-            }
-            Ok(answer) => {
-                if let Some(strike) = running.lost() {
-                    return Err(running.fail::<E>(&strike, executed));
-                }
-                match running.damage::<A, T>(answer) {
-                    Ok(answer) => {
-                        running.end(OperationOutcome::Ok, executed);
-                        Ok(answer)
-                    }
-                    Err(unreadable) => {
-                        let (strike, why) = *unreadable;
-                        let error = self.faults.state.unreadable(&strike, &self.name, why);
-                        Err(running.hand_over(&strike, error, executed))
-                    }
-                }
-            }
-        }
+        running.conclude::<A, T, E>(result, executed)
     }
 }
 
@@ -238,6 +194,36 @@ impl<'a> Running<'a> {
     fn take(&mut self, wanted: impl Fn(FaultKind) -> bool) -> Option<Strike> {
         let at = self.call.strikes.iter().position(|strike| wanted(strike.fault.kind))?;
         Some(self.call.strikes.remove(at))
+    }
+
+    /// What the caller gets once the operation has run: its answer, unless that is lost or damaged.
+    fn conclude<A: Answer<T>, T, E>(mut self, result: Result<T, E>, executed: u32) -> Result<T, E>
+    where
+        E: From<InjectedError>,
+    {
+        match result {
+            Err(error) => {
+                self.shadow("the operation failed of itself");
+                self.end(OperationOutcome::Failed, executed);
+                Err(error)
+            }
+            Ok(answer) => {
+                if let Some(strike) = self.lost() {
+                    return Err(self.fail::<E>(&strike, executed));
+                }
+                match self.damage::<A, T>(answer) {
+                    Ok(answer) => {
+                        self.end(OperationOutcome::Ok, executed);
+                        Ok(answer)
+                    }
+                    Err(unreadable) => {
+                        let (strike, why) = *unreadable;
+                        let error = self.site.faults.state.unreadable(&strike, &self.site.name, why);
+                        Err(self.hand_over(&strike, error, executed))
+                    }
+                }
+            }
+        }
     }
 
     /// Says of what is still due that it did not come to it.
