@@ -14,6 +14,9 @@ pub(super) fn neutral<'a>(parsed: &'a ParsedLog<'a>, log: &mut Log<'a>) {
     log.header = parsed.header.0.len() as u64;
     log.holes = parsed.holes();
     log.formats[Format::Own as usize] = parsed.records.len() as u64;
+    for record in &parsed.records {
+        log.routes[record.route as usize] += 1;
+    }
     log.records.reserve(parsed.records.len() + parsed.spans.len());
     for (record, line) in parsed.records.iter().zip(&parsed.at_line) {
         take(record, *line as u32, Kind::Event, log);

@@ -5,20 +5,23 @@
 //! was nothing for it to decide), always with the reason.
 
 mod context;
+mod declared;
 mod facts;
 mod life;
 mod memory;
 mod order;
 mod paths;
+mod spans;
 mod values;
 mod volume;
 
+use std::borrow::Cow;
 use std::hash::Hasher as _;
 
 use serde_json::Value;
 
 use super::digest::DetectorOutcome;
-use super::event::{Kind, Log, NO_TIME, Record};
+use super::event::{Log, NO_TIME, Record, Sym};
 use super::hash::Fast;
 use super::profile::Profile;
 use super::rules::Rules;
@@ -26,7 +29,7 @@ use super::template::{Config, Miner, Template};
 use crate::classify::Severity;
 pub(crate) use volume::{takes_back, tells_of_failure};
 
-use facts::{Facts, Life, TemplateFacts};
+use facts::{Facts, Life, Stream, TemplateFacts};
 
 /// Where an observation is in the file: lines that are quoted for one hit.
 const LINES: usize = 200;
@@ -145,20 +148,21 @@ struct Seen<'s, 'a> {
     life: Option<Life>,
     /// Microseconds on the best clock that the log has; [`NO_TIME`] without one.
     time: i64,
+    /// What the keys of its fields tell, of [`facts::about`].
+    tells: u16,
+    /// The record before it in its operation, or on its thread outside of every operation.
+    before: Stream,
+    /// The step from that one, as a number; `u32::MAX` for the first of an operation and outside of them.
+    step: u32,
 }
 
 /// Runs every detector.
 pub(crate) fn detect(log: &mut Log<'_>, rules: &Rules) -> Detected {
     let mut miner = Miner::default();
     for record in &mut log.records {
-        if matches!(record.kind, Kind::Event | Kind::Raw) {
+        if record.is_event() {
             record.form = miner.add(record.callsite, &record.message);
-            let mut hasher = Fast::default();
-            hasher.write(record.message.as_bytes());
-            for (_, value) in &log.fields[record.fields.start as usize..record.fields.end as usize] {
-                hasher.write(value.as_bytes());
-            }
-            record.content = hasher.finish();
+            record.content = content(record, &log.fields);
         }
     }
     let (templates, of_form) = miner.finish(Config::default());
@@ -167,12 +171,12 @@ pub(crate) fn detect(log: &mut Log<'_>, rules: &Rules) -> Detected {
     let mut order = order::Order::new(&facts);
     let mut life = life::Lives::new(&facts);
     let mut context = context::Context::new(&facts);
-    let mut paths = paths::Paths::new(&facts);
+    let mut paths = paths::Paths::new();
     let mut values = values::Values::new(&facts);
     for index in 0..facts.log.records.len() {
         let seen = facts.see(index);
         values.see(&facts, &seen);
-        order.see(&facts, &seen);
+        order.see(&mut facts, &seen);
         context.see(&facts, &seen);
         paths.see(&facts, &seen);
         life.see(&facts, &seen);
@@ -180,8 +184,8 @@ pub(crate) fn detect(log: &mut Log<'_>, rules: &Rules) -> Detected {
     }
     let mut verdicts = Vec::with_capacity(24);
     // What others claim as their own, D16 does not report again.
-    let (order_verdicts, claimed) = order.finish(&facts);
-    verdicts.extend(order_verdicts);
+    let (order_of_lives, claimed) = life.causal(&facts);
+    verdicts.extend(order.finish(&facts, order_of_lives));
     verdicts.extend(volume.finish(&facts));
     verdicts.extend(life.finish(&facts, &claimed));
     verdicts.extend(context.finish(&facts));
@@ -197,6 +201,18 @@ pub(crate) fn detect(log: &mut Log<'_>, rules: &Rules) -> Detected {
     }
     let operations = facts.operations();
     Detected { verdicts, facts: facts.into_templates(), operations, coarse: miner.coarse, profile, templates }
+}
+
+/// Hash of a message and of the values that are not a part of it.
+fn content(record: &Record<'_>, fields: &[(Sym, Cow<'_, str>)]) -> u64 {
+    let mut hasher = Fast::default();
+    hasher.write(record.message.as_bytes());
+    for (_, value) in &fields[record.fields.start as usize..record.fields.end as usize] {
+        if !record.holds(value) {
+            hasher.write(value.as_bytes());
+        }
+    }
+    hasher.finish()
 }
 
 /// Makes one verdict of two of one detector.

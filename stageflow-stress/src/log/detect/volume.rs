@@ -78,6 +78,8 @@ struct Counts {
     lines: Vec<u32>,
     /// Whether its words tell of a failure.
     keyword: Option<&'static str>,
+    /// Whether a number stands before such a word: it may be 0.
+    counted: bool,
     /// How often, below warning level.
     quiet: u64,
     quiet_lines: Vec<u32>,
@@ -94,7 +96,11 @@ impl Volume {
         let each = facts
             .templates
             .iter()
-            .map(|template| Counts { keyword: keyword(&template.text), ..Counts::default() })
+            .map(|template| Counts {
+                keyword: keyword(&template.text),
+                counted: template.text.contains("<*> "),
+                ..Counts::default()
+            })
             .collect();
         Volume { each, bytes: 0, records: 0 }
     }
@@ -114,7 +120,7 @@ impl Volume {
         }
         if counts.keyword.is_some()
             && seen.record.level.is_none_or(|level| level < Level::Warning)
-            && !zero_counted(&seen.record.message)
+            && !(counts.counted && zero_counted(&seen.record.message))
         {
             counts.quiet += 1;
             if counts.quiet_lines.len() < LINES {
@@ -387,11 +393,13 @@ fn keyword(text: &str) -> Option<&'static str> {
 
 /// `0 errors`, `0 failed`.
 fn zero_counted(message: &str) -> bool {
-    message.match_indices("0 ").any(|(at, _)| {
-        let before = message.as_bytes()[..at].last();
+    let bytes = message.as_bytes();
+    bytes.windows(2).enumerate().any(|(at, pair)| {
+        if pair != b"0 " || at > 0 && (bytes[at - 1].is_ascii_alphanumeric() || bytes[at - 1] == b'.') {
+            return false;
+        }
         let word = message[at + 2..].split(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or_default();
-        before.is_none_or(|b| !b.is_ascii_alphanumeric() && *b != b'.')
-            && WORDS.iter().any(|known| known.eq_ignore_ascii_case(word))
+        WORDS.iter().any(|known| known.eq_ignore_ascii_case(word))
     })
 }
 

@@ -10,7 +10,7 @@ mod time;
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use super::event::{Format, Kind, Log, NO_TIME, Record};
+use super::event::{Format, KEYS, Kind, Log, NO_TIME, Record, SPAN, TARGET, THREAD};
 use super::format::FORMAT_KEY;
 
 /// Lines that are looked at to find out whether lines of a file have heads at all.
@@ -102,10 +102,10 @@ pub(crate) fn read<'a>(source: &'a Source<'_>) -> Log<'a> {
         ..Log::default()
     };
     let headed = has_heads(text);
-    let mut reader = Reader { log, headed, trace: Trace::None, extra: None };
+    let mut reader = Reader { log, headed, trace: Trace::None, extra: None, keys: json::Keys::default() };
     let mut at = 0;
     while at < text.len() {
-        let end = text.as_bytes()[at..].iter().position(|b| *b == b'\n').map_or(text.len(), |n| at + n);
+        let end = text[at..].find('\n').map_or(text.len(), |n| at + n);
         reader.line(text, at, end);
         at = end + 1;
     }
@@ -168,6 +168,7 @@ struct Reader<'a> {
     trace: Trace,
     /// Where the lines begin and end that belong to the last record.
     extra: Option<(usize, usize)>,
+    keys: json::Keys,
 }
 
 impl<'a> Reader<'a> {
@@ -184,7 +185,7 @@ impl<'a> Reader<'a> {
         if !continues {
             let before = self.log.fields.len() as u32;
             let record = match line.as_bytes()[0] {
-                b'{' => json::record(line, &mut self.log).map(|record| (Format::Json, record)),
+                b'{' => json::record(line, &mut self.log, &mut self.keys).map(|record| (Format::Json, record)),
                 _ => None,
             };
             if let Some((format, record)) =
@@ -227,7 +228,8 @@ impl<'a> Reader<'a> {
     fn headed(&mut self, line: &'a str, before: u32) -> Option<(Format, Record<'a>)> {
         let head = head::head(line)?;
         let texts = &mut self.log.texts;
-        let (thread, span, target) = (texts.add(head.thread), texts.add(head.span), texts.add(head.target));
+        let thread = texts.again(THREAD, head.thread);
+        let (span, target) = (texts.again(SPAN, head.span), texts.again(TARGET, head.target));
         message_fields(head.message, &mut self.log);
         let record = Record {
             micros: head.micros,
@@ -317,7 +319,8 @@ impl<'a> Reader<'a> {
             }
             _ => {}
         }
-        if self.log.records.is_empty() {
+        // Nothing that continues a record begins like this, and most records do.
+        if matches!(b[0], b'0'..=b'9' | b'{' | b'[' | b'<') || self.log.records.is_empty() {
             return false;
         }
         if indented {
@@ -379,8 +382,8 @@ fn message_fields<'a>(message: &'a str, log: &mut Log<'a>) {
     if !message.as_bytes().contains(&b'=') {
         return;
     }
-    for (key, value) in Pairs(message).take(MOST) {
-        let key = log.texts.add(key);
+    for (place, (key, value)) in Pairs(message).take(MOST).enumerate() {
+        let key = log.texts.again(KEYS + place, key);
         log.fields.push((key, Cow::Borrowed(value)));
     }
 }
@@ -394,11 +397,11 @@ impl<'a> Iterator for Pairs<'a> {
     fn next(&mut self) -> Option<Self::Item> {
         loop {
             let b = self.0.as_bytes();
-            let at = b.iter().position(|c| *c == b'=')?;
-            let start = b[..at]
-                .iter()
-                .rposition(|c| !(c.is_ascii_alphanumeric() || matches!(c, b'_' | b'.' | b'-')))
-                .map_or(0, |n| n + 1);
+            let at = self.0.find('=')?;
+            let mut start = at;
+            while start > 0 && of_key(b[start - 1]) {
+                start -= 1;
+            }
             let (key, rest) = (&self.0[start..at], &self.0[at + 1..]);
             if key.is_empty()
                 || !key.as_bytes()[0].is_ascii_alphabetic()
@@ -414,7 +417,8 @@ impl<'a> Iterator for Pairs<'a> {
                     None => (quoted, ""),
                 },
                 None => {
-                    let end = rest.find([' ', '\t', ',', ';', ')', '}']).unwrap_or(rest.len());
+                    let ends = |b: &u8| matches!(b, b' ' | b'\t' | b',' | b';' | b')' | b'}');
+                    let end = rest.bytes().position(|b| ends(&b)).unwrap_or(rest.len());
                     (&rest[..end], &rest[end..])
                 }
             };
@@ -422,6 +426,10 @@ impl<'a> Iterator for Pairs<'a> {
             return Some((key, value));
         }
     }
+}
+
+fn of_key(b: u8) -> bool {
+    b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-')
 }
 
 /// A line in words, for messages about it.
