@@ -35,6 +35,7 @@ const NAMES: &[&str] = &[
     "start_paused",
     "tags",
     "timeout",
+    "waive_log",
     "worker_threads",
 ];
 
@@ -206,6 +207,10 @@ impl Arguments {
             "isolate" => options.isolate = Some(at.isolate(errors)?),
             "expect_panic" => options.expect_panic = Some(at.text()?),
             "expect_errors" => options.expect_errors = at.texts(errors)?,
+            "waive_log" => {
+                let texts = at.texts(errors)?;
+                options.waive_log = texts.iter().filter_map(|text| errors.keep(values::waiver(text))).collect();
+            }
             "allow" => options.allow = at.words(&words::OBSERVER, errors)?,
             "crate" => {
                 let tokens = at.one("stageflow_stress")?;

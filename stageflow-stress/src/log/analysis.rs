@@ -2,15 +2,16 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::detect::{Detected, detect, takes_back, tells_of_failure};
+use super::detect::{Detected, Totals, detect, takes_back, tells_of_failure};
 use super::detectors::{detectors, findings};
+use super::diff::Difference;
 use super::digest::{ErrorCounts, LogDigest, LossFacts, TargetCounts, TemplateCounts};
-use super::event::{Log, NO_TIME, Record, Sym};
+use super::event::{Log, Record, Sym};
 use super::format::{Level, Route, parse, timestamp};
 use super::own::neutral;
 use super::profile::Profile;
 use super::read::{Source, describe, is_own, read};
-use super::rules::Rules;
+use super::rules::{Comparison, Missing, Rules, Side};
 use super::trace::{Block, Kind, PANIC_TARGET, errors};
 use crate::finding::{Finding, mask};
 use crate::journal::record::LogSummary;
@@ -59,8 +60,10 @@ pub struct Analysis {
     pub findings: Vec<Finding>,
     /// For comparison with later logs.
     pub(crate) profile: Profile,
-    /// How it differs from the log of the last good run.
-    pub(crate) difference: Option<super::diff::Difference>,
+    /// How it differs from other logs, with their names.
+    pub(crate) differences: Vec<(String, String, super::diff::Difference)>,
+    /// Files that tell more of the same test: what they are, and their paths relative to the log's folder.
+    pub(crate) references: Vec<(String, String)>,
     pub(super) reproduce: String,
     pub(super) passed: Option<bool>,
 }
@@ -106,30 +109,44 @@ pub fn analyze(bytes: &[u8], input: &AnalysisInput<'_>) -> Analysis {
     let mut rules = input.rules.cloned().unwrap_or_default();
     rules.passed = rules.passed.or(input.passed);
     let parsed;
-    let (log, loss) = if is_own(source.text()) {
+    let own = is_own(source.text());
+    let (log, missing) = if own {
         parsed = parse(source.text());
         let mut log = Log { invalid_utf8: source.invalid_utf8(), ..Log::default() };
         neutral(&parsed, &mut log);
-        let loss = loss(&log, input.summary);
-        (log, loss)
+        let missing = missing(&log, input.summary);
+        (log, missing)
     } else {
         let mut log = read(&source);
         log.routes[Route::Child as usize] = log.records.len() as u64;
         // Lines that no format explains are kept with the record above them, so nothing is lost with them.
-        let loss = loss(&Log::default(), input.summary);
-        (log, loss)
+        let missing = missing(&Log::default(), input.summary);
+        (log, missing)
     };
-    conclude(log, loss, rules, input)
+    conclude(log, missing, rules, input, own)
 }
 
-fn conclude(mut log: Log<'_>, loss: LossFacts, mut rules: Rules, input: &AnalysisInput<'_>) -> Analysis {
-    rules.losses.extend(loss.reasons.iter().cloned());
+fn conclude(
+    mut log: Log<'_>,
+    missing: Vec<Missing>,
+    mut rules: Rules,
+    input: &AnalysisInput<'_>,
+    own: bool,
+) -> Analysis {
+    let loss = LossFacts {
+        lost: input.summary.lost,
+        holes: log.holes,
+        torn: log.torn && own,
+        partial: input.summary.partial.clone(),
+        reasons: missing.iter().chain(&rules.losses).map(ToString::to_string).collect(),
+    };
+    rules.losses.extend(missing);
     let detected = detect(&mut log, &rules);
     let blocks = errors(&log);
     let (mut groups, seen) = group(&log, &blocks, input.expected);
     add_context(&log, &mut groups);
     let groups: Vec<ErrorGroup> = groups.into_iter().map(|(group, _)| group).collect();
-    let mut digest = count_records(&log, loss, input);
+    let mut digest = count_records(&log, &detected.totals, loss, input);
     fill(&mut digest, &log, &detected);
     let announced = groups.iter().filter(|group| group.expected).count() as u64;
     digest.errors = ErrorCounts {
@@ -147,16 +164,37 @@ fn conclude(mut log: Log<'_>, loss: LossFacts, mut rules: Rules, input: &Analysi
     };
     let findings = findings(&groups, &detected.verdicts, input);
     digest.detectors = detectors(&digest, &groups, &findings, &detected.verdicts, input);
-    let difference = rules.baseline.as_ref().map(|before| super::diff::compare(before, &detected.profile));
+    let differences = compare(&rules, &detected.profile);
+    digest.comparisons =
+        differences.iter().map(|(before, after, difference)| difference.counts(before, after)).collect();
+    digest.history = rules.history;
     Analysis {
         digest,
         errors: groups,
         findings,
         profile: detected.profile,
-        difference,
+        differences,
+        references: Vec::new(),
         reproduce: input.reproduce.to_owned(),
         passed: input.passed,
     }
+}
+
+/// Compares the log with the last good run, and what else is to be compared.
+fn compare(rules: &Rules, own: &Profile) -> Vec<(String, String, Difference)> {
+    let last_good = rules.baseline.as_ref().map(|before| Comparison {
+        before: Side { name: "the last good run".to_owned(), profile: Some(before.clone()) },
+        after: Side { name: "this log".to_owned(), profile: None },
+    });
+    last_good
+        .iter()
+        .chain(&rules.comparisons)
+        .map(|Comparison { before, after }| {
+            let profile = |side: &'_ Side| side.profile.clone().unwrap_or_else(|| own.clone());
+            let difference = super::diff::compare(&profile(before), &profile(after));
+            (before.name.clone(), after.name.clone(), difference)
+        })
+        .collect()
 }
 
 /// Templates that are listed.
@@ -172,7 +210,7 @@ fn fill(digest: &mut LogDigest, log: &Log<'_>, detected: &Detected) {
     digest.coloured_lines = log.coloured;
     digest.operations = detected.operations;
     digest.coarse_messages = detected.coarse;
-    if log.seq_free() {
+    if !log.numbered {
         digest.parsed_percent = log.coverage();
     }
     let mut templates: Vec<TemplateCounts> = detected
@@ -206,20 +244,12 @@ fn fill(digest: &mut LogDigest, log: &Log<'_>, detected: &Detected) {
     digest.templates = templates;
 }
 
-fn count_records(log: &Log<'_>, loss: LossFacts, input: &AnalysisInput<'_>) -> LogDigest {
-    let mut by_target = vec![[0u64; 7]; log.texts.len()];
-    let (mut first, mut last, mut records) = (u64::MAX, 0, 0u64);
-    for record in log.records.iter().filter(|record| record.is_event()) {
-        by_target[record.target as usize][record.level.map_or(6, |level| level as usize)] += 1;
-        records += 1;
-        if record.micros != NO_TIME {
-            (first, last) = (first.min(record.wall_micros()), last.max(record.wall_micros()));
-        }
-    }
+fn count_records(log: &Log<'_>, totals: &Totals, loss: LossFacts, input: &AnalysisInput<'_>) -> LogDigest {
+    let records = totals.records;
     let names = || Level::ALL.iter().map(|level| level.as_str()).chain(["none"]);
     let mut levels: BTreeMap<String, u64> = names().map(|name| (name.to_owned(), 0)).collect();
     let mut targets = Vec::new();
-    for (target, counts) in by_target.iter().enumerate().filter(|(_, counts)| **counts != [0; 7]) {
+    for (target, counts) in totals.targets.iter().enumerate().filter(|(_, counts)| **counts != [0; 7]) {
         for (name, n) in names().zip(counts) {
             *levels.entry(name.to_owned()).or_default() += n;
         }
@@ -242,8 +272,8 @@ fn count_records(log: &Log<'_>, loss: LossFacts, input: &AnalysisInput<'_>) -> L
     targets.sort_by(|a, b| b.records.cmp(&a.records).then_with(|| a.target.cmp(&b.target)));
     let targets_omitted = targets.len().saturating_sub(TARGETS) as u64;
     targets.truncate(TARGETS);
-    let timed = first <= last;
-    let span = timed.then(|| (last - first) as f64 / 1e6);
+    let time = |micros: i64| timestamp(micros.max(0) as u64);
+    let span = totals.span.map(|(first, last)| (last - first) as f64 / 1e6);
     let failed = levels[Level::Error.as_str()] + levels[Level::Critical.as_str()];
     LogDigest {
         format: 1,
@@ -259,8 +289,8 @@ fn count_records(log: &Log<'_>, loss: LossFacts, input: &AnalysisInput<'_>) -> L
         routes,
         targets,
         targets_omitted,
-        first: timed.then(|| timestamp(first)),
-        last: timed.then(|| timestamp(last)),
+        first: totals.span.map(|(first, _)| time(first)),
+        last: totals.span.map(|(_, last)| time(last)),
         span_seconds: span,
         records_per_second: span.filter(|span| *span > 0.0).map(|span| records as f64 / span),
         error_rate: (records > 0).then(|| failed as f64 / records as f64),
@@ -277,39 +307,37 @@ fn count_records(log: &Log<'_>, loss: LossFacts, input: &AnalysisInput<'_>) -> L
         templates: Vec::new(),
         templates_omitted: 0,
         coarse_messages: 0,
+        history: Vec::new(),
+        comparisons: Vec::new(),
     }
 }
 
 /// Everything that speaks against the log being whole.
-fn loss(log: &Log<'_>, summary: &LogSummary) -> LossFacts {
+fn missing(log: &Log<'_>, summary: &LogSummary) -> Vec<Missing> {
     let records: u64 = log.routes.iter().sum();
-    let holes = log.holes;
-    let mut reasons = Vec::new();
-    if let Some(why) = &summary.partial {
-        reasons.push(format!("{}: {why}", super::detectors::PARTIAL));
-    }
+    let mut missing: Vec<Missing> = summary.partial.iter().cloned().map(Missing::Partial).collect();
+    let mut told = |text: String| missing.push(Missing::Told(text));
     if summary.lost > 0 {
-        reasons.push(format!("{} could not be written", count(summary.lost, "record", "records")));
+        told(format!("{} could not be written", count(summary.lost, "record", "records")));
     }
-    if holes > 0 {
-        reasons
-            .push(format!("{} missing in the file", count(holes, "record number is", "record numbers are")));
+    if log.holes > 0 {
+        told(format!("{} missing in the file", count(log.holes, "record number is", "record numbers are")));
     }
     // A task that outlives its test may add records after capture was asked; those are no loss.
     if records < summary.records {
-        reasons.push(format!(
+        told(format!(
             "capture wrote {} and the file holds {records}",
             count(summary.records, "record", "records")
         ));
     }
     if log.torn {
-        reasons.push("the last line was cut".to_owned());
+        told("the last line was cut".to_owned());
     }
     let strange = log.unparsed - u64::from(log.torn);
     if strange > 0 {
-        reasons.push(format!("{} no record", count(strange, "line is part of", "lines are part of")));
+        told(format!("{} no record", count(strange, "line is part of", "lines are part of")));
     }
-    LossFacts { lost: summary.lost, holes, torn: log.torn, partial: summary.partial.clone(), reasons }
+    missing
 }
 
 /// Groups errors, and says which announced texts were seen. Each group comes with the index of its first record.

@@ -135,6 +135,9 @@ pub(crate) struct Log<'a> {
     pub orphans: u64,
     /// Whether the last line has no end.
     pub torn: bool,
+    /// Whether records have numbers, and whether they name spans by number.
+    pub numbered: bool,
+    pub spanned: bool,
     /// Numbers that are missing among those of the records.
     pub holes: u64,
     /// Bytes that are no UTF-8, replaced.
@@ -197,11 +200,6 @@ impl<'a> Log<'a> {
             }
         }
         message
-    }
-
-    /// Whether the format gives no numbers to records.
-    pub fn seq_free(&self) -> bool {
-        self.records.iter().all(|record| record.seq == 0)
     }
 
     /// Percentage of lines that a format explains; nothing for a file without any.

@@ -1,9 +1,8 @@
 //! Finds errors in a log and joins each with the lines of its stack trace.
 
-use std::collections::HashMap;
-
-use super::event::{EXCEPTIONS, Log, Record};
+use super::event::{EXCEPTIONS, Log, Record, Sym};
 use super::format::Level;
+use super::hash::Map;
 
 /// What an error is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -71,41 +70,41 @@ enum State {
 pub fn errors(log: &Log<'_>) -> Vec<Block> {
     let mut done = Vec::new();
     // Child processes write side by side, so each has its own open error.
-    let mut open: HashMap<&str, Block> = HashMap::new();
-    let mut last_raw: HashMap<&str, usize> = HashMap::new();
+    let mut open: Map<u32, Block> = Map::default();
+    let mut last_raw: Map<u32, usize> = Map::default();
+    let mut sources = Sources { numbers: Map::default(), of_target: vec![u32::MAX; log.texts.len()] };
     let exceptions = EXCEPTIONS.iter().any(|key| log.texts.find(key).is_some());
     for (index, record) in log.records.iter().enumerate() {
         if !record.is_event() {
             continue;
         }
-        let source = || log.texts.get(record.target).split('/').next().unwrap_or_default();
         if let Some(level) = record.level {
             let block = of_record(index, record, level, log, exceptions);
             // Nearly all records are no errors, and stand beside none.
             if block.is_none() && open.is_empty() && last_raw.is_empty() {
                 continue;
             }
-            let source = source();
-            done.extend(open.remove(source));
-            last_raw.remove(source);
+            let source = sources.number(record.target, log);
+            done.extend(open.remove(&source));
+            last_raw.remove(&source);
             if let Some(block) = block {
                 open.insert(source, block);
             }
             continue;
         }
-        let source = source();
+        let source = sources.number(record.target, log);
         for line in log.full_message(record).split('\n') {
-            if let Some(block) = open.get_mut(source) {
+            if let Some(block) = open.get_mut(&source) {
                 if block.accepts(line) {
                     block.last = index;
                     continue;
                 }
-                done.extend(open.remove(source));
+                done.extend(open.remove(&source));
             }
             let started =
                 start(line).map(|(kind, state)| Block::new(kind, index, line, state)).or_else(|| {
                     // Frames of an error whose text came on the line before, as Java prints them.
-                    let head = *last_raw.get(source).filter(|_| is_frame(line))?;
+                    let head = *last_raw.get(&source).filter(|_| is_frame(line))?;
                     let text = log.full_message(&log.records[head]);
                     let mut block = Block::new(Kind::Traceback, head, &text, State::Frames);
                     block.accepts(line);
@@ -115,7 +114,7 @@ pub fn errors(log: &Log<'_>) -> Vec<Block> {
             match started {
                 Some(block) => {
                     open.insert(source, block);
-                    last_raw.remove(source);
+                    last_raw.remove(&source);
                 }
                 None if line.trim().is_empty() => {}
                 None => {
@@ -130,6 +129,24 @@ pub fn errors(log: &Log<'_>) -> Vec<Block> {
         block.text.truncate(block.text.trim_end().len());
     }
     done
+}
+
+/// Who wrote a record, as a number: its target up to a `/`, behind which child processes name their loggers.
+struct Sources<'l> {
+    numbers: Map<&'l str, u32>,
+    of_target: Vec<u32>,
+}
+
+impl<'l> Sources<'l> {
+    fn number(&mut self, target: Sym, log: &'l Log<'_>) -> u32 {
+        let known = &mut self.of_target[target as usize];
+        if *known == u32::MAX {
+            let next = self.numbers.len() as u32;
+            let source = log.texts.get(target).split('/').next().unwrap_or_default();
+            *known = *self.numbers.entry(source).or_insert(next);
+        }
+        *known
+    }
 }
 
 fn of_record(

@@ -13,7 +13,7 @@ use super::proof::{ArmSeen, Planting, Proof};
 use super::saboteur::{Place, Planted, Saboteur};
 use crate::capture::{CaughtPanic, payload_text};
 use crate::classify::Pattern;
-use crate::context::TestContext;
+use crate::context::{LogArm, TestContext};
 use crate::fault::{FaultKind, FaultPlan, Shrink, Sites, can_change, sleep};
 use crate::log::format::{Level, parse};
 use crate::outcome::{Failure, Outcome};
@@ -111,6 +111,7 @@ impl Campaign<'_> {
         first: bool,
     ) -> (RunEvidence, std::sync::Arc<Arm>, Outcome) {
         let inner = &self.cx.inner;
+        let without_faults = plan.is_empty();
         let arm = std::sync::Arc::new(Arm::new(plan, planted));
         let probe = Probe::in_arm(self.cx.clone(), arm.clone(), first);
         let from = inner.active.log.length();
@@ -140,6 +141,12 @@ impl Campaign<'_> {
         panics
             .retain(|message| !message.contains("injected panic") && !body_panic.contains(message.as_str()));
         let log = messages(&inner.active.log.read_from(from));
+        // A plan whose faults did not strike is neither a control nor a run with faults.
+        let faults = arm.faults.report().delivered > 0;
+        if arm.planted.is_none() && without_faults != faults {
+            let to = inner.active.log.length();
+            inner.collected().log_arms.push(LogArm { from, to, faults });
+        }
         let evidence = arm.evidence(end, body_panic, log, tasks, panics);
         if let Some(planted) = &arm.planted {
             planted.stop();

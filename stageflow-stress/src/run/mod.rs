@@ -3,6 +3,7 @@
 mod aggregate;
 mod catalogue;
 mod claim;
+mod crashed;
 mod environment;
 mod files;
 mod fold;
@@ -43,6 +44,7 @@ pub(crate) use catalogue::{Catalogue, Catalogued, PlaceState, Registered, test_k
 pub(crate) use claim::claim_by_hand;
 pub(crate) use claim::read_info;
 pub(crate) use claim::{folders_of, newer_major_format};
+pub(crate) use crashed::write_trace;
 pub(crate) use files::{create_unique, locked, shown_below, write_atomically, write_whole};
 #[cfg(feature = "cli")]
 pub(crate) use fold::read_state;

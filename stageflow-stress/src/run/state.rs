@@ -9,7 +9,7 @@ use super::catalogue::CatalogueState;
 use crate::classify::{Priority, Risk};
 use crate::finding::{Counted, EvidenceItem, Finding, FindingStatus, Frequency};
 use crate::journal::record::{
-    AssertionRecord, Check, Citation, ContextFact, DocumentationFeedback, DxScore, DxTime, GoldenRecord,
+    AssertionRecord, Check, Citation, ContextFact, DocumentationFeedback, DxScore, DxTime, GoldenRecord, LogRule,
     Hypothesis, KnownAs, LedgerRecord, Loss, Measured, Metric, Note, ObserverRecord, PanicRecord,
     ProcessInfo, Sample, TestEnd, TestStart, TestStatus, Throughput,
 };
@@ -164,6 +164,8 @@ pub struct TestState {
     pub citations: Vec<Citation>,
     /// Facts about its setting.
     pub facts: Vec<ContextFact>,
+    /// What its author declares of its log.
+    pub log_rules: Vec<LogRule>,
     /// Its scores of the developer experience.
     pub dx_scores: Vec<DxScore>,
     /// Its times of the developer experience.
@@ -267,6 +269,7 @@ impl TestState {
             notes: Vec::new(),
             citations: Vec::new(),
             facts: Vec::new(),
+            log_rules: Vec::new(),
             dx_scores: Vec::new(),
             dx_times: Vec::new(),
             documentation: Vec::new(),

@@ -94,9 +94,7 @@ impl Context {
             return Verdict::not_applicable(11, "no errors");
         }
         // Where nothing in the log has a context, its errors are no worse than the rest.
-        let placed =
-            facts.log.records.iter().filter(|record| record.span_id != 0 || record.span != 0).count() as u64;
-        if self.with.max(placed) * 2 < self.records {
+        if self.with.max(facts.totals.placed) * 2 < self.records {
             return Verdict::not_applicable(11, "most records name neither an operation nor a span");
         }
         let mut hits: Vec<Hit> = self

@@ -59,7 +59,8 @@ impl Declared {
                         format!("`{}` {key} has none of: {}", pair.start, pair.ends.join(", ")),
                     )
                     .times(open.len() as u64)
-                    .at([*line]),
+                    .at([*line])
+                    .declared(),
                 );
             }
         }
@@ -154,19 +155,15 @@ impl Declared {
         for (index, expected) in facts.rules.expected.iter().enumerate() {
             let found = self.found[index];
             if found < expected.at_least || found > expected.at_most {
-                let bounds = match (expected.at_least, expected.at_most) {
-                    (least, u64::MAX) => format!("at least {least}"),
-                    (least, most) if least == most => format!("{least}"),
-                    (least, most) => format!("{least} to {most}"),
-                };
                 hits.push(
                     Hit::new(
                         Severity::High,
                         format!("declared {}", expected.text),
                         format!("an announced record is not there as announced: {}", expected.text),
-                        format!("{found} records hold this text; announced: {bounds}"),
+                        format!("{found} records hold this text; announced: {}", expected.bounds()),
                     )
-                    .at(self.lines[index].iter().copied()),
+                    .at(self.lines[index].iter().copied())
+                    .declared(),
                 );
             }
         }

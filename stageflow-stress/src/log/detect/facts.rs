@@ -150,8 +150,6 @@ pub(super) struct Facts<'l, 'a> {
     pub each: Vec<TemplateFacts>,
     /// Whether the log has a monotonic clock.
     pub monotonic: bool,
-    /// Whether records name spans by number.
-    spanned: bool,
     /// Keys that name an operation, with their families.
     keys: Vec<(Sym, u8)>,
     /// What each key tells, by its number.
@@ -170,6 +168,7 @@ pub(super) struct Facts<'l, 'a> {
     streams: Vec<Stream>,
     of_threads: Map<Sym, Stream>,
     pub steps: Steps,
+    pub totals: Totals,
     subjects: Map<Box<str>, u32>,
     subject_texts: Vec<Box<str>>,
     /// Subjects of one text from several targets share a number.
@@ -177,6 +176,18 @@ pub(super) struct Facts<'l, 'a> {
     words_of: Vec<u32>,
     by_content: Map<u64, (u32, bool)>,
     words: String,
+}
+
+/// Numbers of the whole log.
+#[derive(Debug, Default)]
+pub(crate) struct Totals {
+    /// Records per target and level; the last one is for records without.
+    pub targets: Vec<[u64; 7]>,
+    pub records: u64,
+    /// Earliest and latest time, in microseconds; absent where no record has one.
+    pub span: Option<(i64, i64)>,
+    /// Records within a span.
+    pub placed: u64,
 }
 
 /// Not looked at yet.
@@ -213,6 +224,13 @@ pub(super) struct Step {
 }
 
 impl Steps {
+    /// Microseconds that few pauses within operations exceed: one in a hundred.
+    pub fn long_pause(&self) -> i64 {
+        let mut all: Vec<i64> = self.list.iter().flat_map(|step| &step.usual).copied().collect();
+        all.sort_unstable();
+        all.get(all.len().saturating_sub(1 + all.len() / 100)).copied().unwrap_or(0)
+    }
+
     fn add(&mut self, from: u32, to: u32) -> u32 {
         let recent = self.recent[from as usize];
         let number = match self.list.get(recent as usize) {
@@ -261,7 +279,6 @@ impl<'l, 'a> Facts<'l, 'a> {
             forms,
             each,
             monotonic: log.records.iter().take(3).any(|record| record.mono > 0),
-            spanned: log.records.iter().any(|record| record.span_id != 0),
             keys,
             tells: vec![about::UNKNOWN; log.texts.len()],
             waits: forms.iter().map(|form| announces_wait(&form.text)).collect(),
@@ -274,6 +291,7 @@ impl<'l, 'a> Facts<'l, 'a> {
             of_thread: vec![UNKNOWN; log.texts.len()],
             streams: vec![NOTHING_YET],
             of_threads: Map::default(),
+            totals: Totals { targets: vec![[0; 7]; log.texts.len()], ..Totals::default() },
             steps: Steps { recent: vec![UNKNOWN; templates.len()], ..Steps::default() },
             subjects: Map::default(),
             subject_texts: vec!["".into()],
@@ -301,8 +319,12 @@ impl<'l, 'a> Facts<'l, 'a> {
         if !is_event {
             return seen;
         }
+        let level = record.level.map_or(6, |level| level as usize);
+        self.totals.records += 1;
+        self.totals.targets[record.target as usize][level] += 1;
+        self.totals.placed += u64::from(record.span != 0 || record.span_id != 0);
         let facts = &mut self.each[template as usize];
-        facts.levels[record.level.map_or(6, |level| level as usize)] += 1;
+        facts.levels[level] += 1;
         facts.bytes += (record.message.len() + record.extra.len()) as u64 + 40;
         if facts.sample == u32::MAX {
             facts.sample = index as u32;
@@ -313,6 +335,8 @@ impl<'l, 'a> Facts<'l, 'a> {
         if record.micros != NO_TIME {
             facts.first = facts.first.min(record.micros);
             facts.last = facts.last.max(record.micros);
+            let (first, last) = self.totals.span.unwrap_or((record.micros, record.micros));
+            self.totals.span = Some((first.min(record.micros), last.max(record.micros)));
         }
         if facts.phase.is_some() || tells & about::EVENT != 0 {
             seen.life = self.life(record, template, tells);
@@ -350,14 +374,14 @@ impl<'l, 'a> Facts<'l, 'a> {
         self.event || self.each.iter().any(|template| template.phase == Some(Phase::Retry))
     }
 
-    /// Whether records name spans by number.
-    pub fn spanned(&self) -> bool {
-        self.spanned
-    }
-
     /// Whether no record was seen that belongs to an operation or a thread.
     pub fn saw_nothing(&self) -> bool {
         self.of_threads.is_empty() && self.streams.iter().all(|stream| stream.template == u32::MAX)
+    }
+
+    /// The last record of an operation.
+    pub fn last_of(&self, op: u32) -> Stream {
+        self.streams.get(op as usize).copied().unwrap_or(NOTHING_YET)
     }
 
     /// Operations that were seen.
@@ -378,8 +402,8 @@ impl<'l, 'a> Facts<'l, 'a> {
         self.words_of[subject as usize]
     }
 
-    pub fn into_templates(self) -> Vec<TemplateFacts> {
-        self.each
+    pub fn into_parts(self) -> (Vec<TemplateFacts>, Totals) {
+        (self.each, self.totals)
     }
 
     /// The target of a template's records with its text, as titles show it.

@@ -6,7 +6,7 @@ use super::super::hash::Map;
 use super::declared::Declared;
 use super::facts::{Facts, Phase, is_trouble};
 use super::spans::Spans;
-use super::{Hit, LINES, Seen, Verdict};
+use super::{Hit, LINES, Seen, Verdict, seconds};
 use crate::classify::Severity;
 use crate::log::digest::DetectorOutcome;
 use crate::markdown::count;
@@ -341,6 +341,63 @@ impl Lives {
             .collect();
         claimed.sort_unstable();
         (LivesInOrder { hits, pairs }, claimed)
+    }
+
+    /// Signs of a deadlock: operations in which something is open and nothing happened for long, until the log ended, while
+    /// others went on. `others` counts the half seconds of a time in which anybody logged.
+    pub fn stuck(&self, facts: &Facts<'_, '_>, others: impl Fn(i64, i64) -> usize) -> Vec<Hit> {
+        const SILENCE: i64 = 5_000_000;
+        const TIMES_USUAL: i64 = 8;
+        // What is lost may have been the end.
+        if !facts.rules.losses.is_empty() {
+            return Vec::new();
+        }
+        let enough = SILENCE.max(TIMES_USUAL.saturating_mul(facts.steps.long_pause()));
+        let mut open: Map<u32, Vec<String>> = Map::default();
+        for life in self.list.iter().filter(|life| life.op != 0 && life.open.0 != 0) {
+            open.entry(life.op).or_default().push(facts.subject_text(life.subject).to_owned());
+        }
+        for (op, path) in self.spans.open() {
+            open.entry(op).or_default().push(format!("span {}", facts.log.texts.get(path)));
+        }
+        let mut by_template: Map<u32, (Hit, Vec<u32>)> = Map::default();
+        for (op, mut waiting) in open {
+            let last = facts.last_of(op);
+            let silent = self.last_time.saturating_sub(last.time);
+            let ended = self.ops.get(op as usize).is_some_and(|op| op.end.is_some());
+            if ended || last.time == NO_TIME || last.waits || silent < enough {
+                continue;
+            }
+            // Where everything stood still, the machine did.
+            let from = last.time.div_euclid(500_000) + 1;
+            let to = self.last_time.div_euclid(500_000);
+            if others(from, to) < usize::try_from((to - from) / 2).unwrap_or(0).max(1) {
+                continue;
+            }
+            waiting.sort();
+            let title = facts.title(last.template);
+            let (hit, lines) = by_template.entry(last.template).or_insert_with(|| {
+                let text = format!(
+                    "operation {} was silent for the last {} of the log while others went on; open: {}",
+                    facts.op_text(op),
+                    seconds(silent),
+                    waiting.join(", ")
+                );
+                let title = format!("an operation that waits without end: the last it logged is {title}");
+                (Hit::new(Severity::Medium, format!("stuck {title}"), title, text).times(0), Vec::new())
+            });
+            hit.count += 1;
+            lines.push(last.line);
+        }
+        let mut hits: Vec<Hit> = by_template
+            .into_values()
+            .map(|(hit, mut lines)| {
+                lines.sort_unstable();
+                hit.at(lines)
+            })
+            .collect();
+        hits.sort_by(|a, b| a.subject.cmp(&b.subject));
+        hits
     }
 
     pub fn finish(mut self, facts: &Facts<'_, '_>, claimed: &[(u32, u32)]) -> Vec<Verdict> {

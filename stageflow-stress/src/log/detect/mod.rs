@@ -24,9 +24,10 @@ use super::digest::DetectorOutcome;
 use super::event::{Log, NO_TIME, Record, Sym};
 use super::hash::Fast;
 use super::profile::Profile;
-use super::rules::Rules;
+use super::rules::{Rules, Waiver};
 use super::template::{Config, Miner, Template};
 use crate::classify::Severity;
+pub(crate) use facts::Totals;
 pub(crate) use volume::{takes_back, tells_of_failure};
 
 use facts::{Facts, Life, Stream, TemplateFacts};
@@ -48,6 +49,10 @@ pub(crate) struct Hit {
     /// Lines of the file.
     pub lines: Vec<u32>,
     pub data: Value,
+    /// The runtime files this as a finding of its own: the table says it too, no second finding does.
+    pub filed_elsewhere: bool,
+    /// What the author declared was not kept. That says nothing of a test that did not get that far.
+    pub declared: bool,
 }
 
 impl Hit {
@@ -65,7 +70,14 @@ impl Hit {
             count: 1,
             lines: Vec::new(),
             data: Value::Null,
+            filed_elsewhere: false,
+            declared: false,
         }
+    }
+
+    fn declared(mut self) -> Self {
+        self.declared = true;
+        self
     }
 
     fn at(mut self, lines: impl IntoIterator<Item = u32>) -> Self {
@@ -130,6 +142,7 @@ pub(crate) struct Detected {
     pub templates: Vec<Template>,
     /// Records per level and template, lines and more.
     pub facts: Vec<TemplateFacts>,
+    pub totals: Totals,
     pub operations: u64,
     pub coarse: u64,
     /// For comparison with later logs.
@@ -185,7 +198,8 @@ pub(crate) fn detect(log: &mut Log<'_>, rules: &Rules) -> Detected {
     let mut verdicts = Vec::with_capacity(24);
     // What others claim as their own, D16 does not report again.
     let (order_of_lives, claimed) = life.causal(&facts);
-    verdicts.extend(order.finish(&facts, order_of_lives));
+    let stuck = life.stuck(&facts, |from, to| order.half_seconds(from, to));
+    verdicts.extend(order.finish(&facts, order_of_lives, stuck));
     verdicts.extend(volume.finish(&facts));
     verdicts.extend(life.finish(&facts, &claimed));
     verdicts.extend(context.finish(&facts));
@@ -200,7 +214,8 @@ pub(crate) fn detect(log: &mut Log<'_>, rules: &Rules) -> Detected {
         gate(verdict, rules);
     }
     let operations = facts.operations();
-    Detected { verdicts, facts: facts.into_templates(), operations, coarse: miner.coarse, profile, templates }
+    let (facts, totals) = facts.into_parts();
+    Detected { verdicts, facts, totals, operations, coarse: miner.coarse, profile, templates }
 }
 
 /// Hash of a message and of the values that are not a part of it.
@@ -239,7 +254,7 @@ fn gate(verdict: &mut Verdict, rules: &Rules) {
     if rules.losses.is_empty() || !OF_ABSENCE.contains(&verdict.detector) {
         return;
     }
-    let reasons = rules.losses.join("; ");
+    let reasons = rules.missing();
     match verdict.outcome {
         DetectorOutcome::Clean => {
             verdict.outcome = DetectorOutcome::Inconclusive;
@@ -267,7 +282,7 @@ fn gate(verdict: &mut Verdict, rules: &Rules) {
 fn waive(verdict: &mut Verdict, rules: &Rules) {
     let before = verdict.hits.len();
     let waived = |hit: &Hit| {
-        rules.waived.iter().any(|(detector, text)| {
+        rules.waived.iter().any(|Waiver { detector, text, .. }| {
             *detector == verdict.detector
                 && (text.is_empty() || hit.subject.contains(text) || hit.title.contains(text))
         })

@@ -211,8 +211,17 @@ impl Order {
     }
 
     /// The verdicts. What ended before it began is told by what knows of lives.
-    pub fn finish(self, facts: &Facts<'_, '_>, lives: LivesInOrder) -> Vec<Verdict> {
-        vec![self.gaps(facts), self.causal(facts, lives), self.back_off(facts), self.livelock(facts)]
+    pub fn finish(self, facts: &Facts<'_, '_>, lives: LivesInOrder, stuck: Vec<Hit>) -> Vec<Verdict> {
+        vec![self.gaps(facts), self.causal(facts, lives), self.back_off(facts), self.livelock(facts, stuck)]
+    }
+
+    /// Half seconds of a time in which the busiest thread logged.
+    pub fn half_seconds(&self, from: i64, to: i64) -> usize {
+        let of_thread = |times: &Vec<i64>| {
+            let first = times.partition_point(|time| *time < from);
+            times[first..].iter().take_while(|time| **time < to).count()
+        };
+        self.alive.values().map(of_thread).max().unwrap_or(0)
     }
 
     fn gaps(&self, facts: &Facts<'_, '_>) -> Verdict {
@@ -225,28 +234,27 @@ impl Order {
         let mut hits = Vec::new();
         let mut stalls = 0u64;
         let mut grouped: Map<u32, Vec<Gap>> = Map::default();
+        let mut known: Map<u32, (usize, i64, i64)> = Map::default();
         for gap in &self.gaps {
-            let mut usual = facts.steps.list[gap.step as usize].usual.clone();
-            usual.sort_unstable();
-            let median = usual.get(usual.len() / 2).copied().unwrap_or(0);
-            let mut deviations: Vec<i64> = usual.iter().map(|gap| (gap - median).abs()).collect();
-            deviations.sort_unstable();
-            let mad = deviations.get(deviations.len() / 2).copied().unwrap_or(0);
+            let (samples, median, mad) = *known.entry(gap.step).or_insert_with(|| {
+                let mut usual = facts.steps.list[gap.step as usize].usual.clone();
+                usual.sort_unstable();
+                let median = usual.get(usual.len() / 2).copied().unwrap_or(0);
+                let mut deviations: Vec<i64> = usual.iter().map(|gap| (gap - median).abs()).collect();
+                deviations.sort_unstable();
+                (usual.len(), median, deviations.get(deviations.len() / 2).copied().unwrap_or(0))
+            });
             // A pause that is seldom seen has no usual length of its own.
-            if usual.len() >= 20 && gap.micros <= (median + 8 * mad).max(1_000_000) {
+            if samples >= 20 && gap.micros <= (median + 8 * mad).max(1_000_000) {
                 continue;
             }
-            if usual.len() < 20 && gap.micros < 2_000_000 {
+            if samples < 20 && gap.micros < 2_000_000 {
                 continue;
             }
             // Somebody else must have been alive, or the machine stood still and not the operation.
             let (from, to) =
                 ((gap.until - gap.micros).div_euclid(500_000) + 1, gap.until.div_euclid(500_000));
-            let beats = self.alive.values().map(|times| {
-                let first = times.partition_point(|time| *time < from);
-                times[first..].iter().take_while(|time| **time < to).count()
-            });
-            let alive: usize = beats.max().unwrap_or(0);
+            let alive = self.half_seconds(from, to);
             if ((alive as i64) < (to - from) / 2 || alive == 0) && self.alive.len() > 1 {
                 stalls += 1;
                 continue;
@@ -401,7 +409,7 @@ impl Order {
         )
     }
 
-    fn livelock(&self, facts: &Facts<'_, '_>) -> Verdict {
+    fn livelock(&self, facts: &Facts<'_, '_>, stuck: Vec<Hit>) -> Verdict {
         const WAITING: &[&str] =
             &["wait", "lock", "retry", "block", "pending", "yield", "busy", "poll", "try"];
         let mut by_template: Map<u32, Vec<&Cycle>> = Map::default();
@@ -439,9 +447,10 @@ impl Order {
             })
             .collect();
         hits.sort_by(|a, b| a.subject.cmp(&b.subject));
+        hits.extend(stuck);
         if facts.saw_nothing() {
             return Verdict::not_applicable(20, "no records");
         }
-        Verdict::of(20, hits, format!("no operation repeats itself {REPEATS} times without progress"))
+        Verdict::of(20, hits, format!("no operation repeats itself {REPEATS} times without progress, and none waits without end"))
     }
 }

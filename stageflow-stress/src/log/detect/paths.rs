@@ -128,7 +128,7 @@ impl Paths {
         {
             op.path.push((seen.template, record.line));
         }
-        if facts.spanned()
+        if facts.log.spanned
             && let Some(before) = self.last.insert((seen.op, record.span_id), seen.template)
         {
             *self.edges.entry((before, seen.template)).or_default() += 1;
@@ -210,10 +210,8 @@ impl Paths {
 
     fn baseline(&self, facts: &Facts<'_, '_>) -> Verdict {
         let Some(before) = &facts.rules.baseline else {
-            return Verdict::not_applicable(
-                13,
-                "no earlier run of this test that passed has a log to compare with",
-            );
+            let why = "no log of an earlier run that passed was given";
+            return Verdict::not_applicable(13, facts.rules.no_baseline.as_deref().unwrap_or(why));
         };
         // In a run that passed as well, a difference is news and no trouble.
         let severity = if facts.rules.passed == Some(true) { Severity::Info } else { Severity::Low };
@@ -332,7 +330,7 @@ fn profile(facts: &Facts<'_, '_>, edges: &Map<(u32, u32), u64>) -> Profile {
         kept.count += count;
     }
     let text = |template: u32| facts.templates[template as usize].text.clone();
-    profile.edges = if facts.spanned() {
+    profile.edges = if facts.log.spanned {
         edges.iter().map(|((a, b), n)| (text(*a), text(*b), *n)).collect()
     } else {
         facts.steps.list.iter().map(|step| (text(step.from), text(step.to), step.count)).collect()

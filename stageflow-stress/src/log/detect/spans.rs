@@ -143,6 +143,11 @@ impl Spans {
         (failed, hits.into_values().collect())
     }
 
+    /// Operation and path of the spans that never closed.
+    pub fn open(&self) -> impl Iterator<Item = (u32, Sym)> {
+        self.list.iter().filter(|span| !span.closed && span.op != 0).map(|span| (span.op, span.path))
+    }
+
     /// Inner spans that were still open when their operation had ended.
     pub fn never_closed(&self, ended: impl Fn(u32) -> bool) -> Option<Hit> {
         let open: Vec<&Span> = self

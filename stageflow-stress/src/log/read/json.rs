@@ -117,6 +117,7 @@ enum Value<'a> {
 impl<'a> Out<'a, '_> {
     fn line(&mut self, line: &'a str) -> Option<()> {
         let mut scan = Scan { text: line, at: 0 };
+        scan.space();
         self.object(&mut scan, 0)?;
         scan.space();
         (scan.at == line.len()).then_some(())

@@ -45,9 +45,12 @@ impl<'a> Source<'a> {
         if let Some(rest) = text.strip_prefix('\u{feff}') {
             text = Cow::Owned(rest.to_owned());
         }
-        let nuls = text.bytes().filter(|b| *b == 0).count() as u64;
-        let mut coloured = 0;
-        if text.as_bytes().contains(&0x1b) {
+        let (mut nuls, mut coloured) = (0, 0);
+        let (has_nul, has_escape) = odd_bytes(text.as_bytes());
+        if has_nul {
+            nuls = text.bytes().filter(|b| *b == 0).count() as u64;
+        }
+        if has_escape {
             let (plain, lines) = without_colours(&text);
             coloured = lines;
             text = Cow::Owned(plain);
@@ -63,6 +66,16 @@ impl<'a> Source<'a> {
     pub fn invalid_utf8(&self) -> u64 {
         self.invalid_utf8
     }
+}
+
+/// Whether there are NUL bytes, and escapes of a terminal. In pieces that the compiler can compare many bytes of at once.
+fn odd_bytes(bytes: &[u8]) -> (bool, bool) {
+    bytes.chunks(256).fold((false, false), |(nul, escape), piece| {
+        let odd = piece.iter().fold((0u8, 0u8), |(nul, escape), b| {
+            (nul | u8::from(*b == 0), escape | u8::from(*b == 0x1b))
+        });
+        (nul | (odd.0 != 0), escape | (odd.1 != 0))
+    })
 }
 
 /// Removes the escape sequences by which terminals colour text.
@@ -124,11 +137,30 @@ pub(super) fn raw_head<'a>(record: &mut Record<'a>, line: &'a str, log: &mut Log
         record.kind = Kind::Event;
         record.level = head.level;
         record.message = Cow::Borrowed(head.message);
+        own_time(record, head.micros);
         if !head.target.is_empty() {
             let target = format!("{}/{}", log.texts.get(record.target), head.target);
             record.target = log.texts.add(&target);
         }
         message_fields(head.message, log);
+    }
+}
+
+/// A child knows better when it logged than whoever reads its output a little later. A time of another zone, or of another
+/// day, is not believed.
+fn own_time(record: &mut Record<'_>, micros: i64) {
+    const DAY: i64 = 86_400_000_000;
+    const LATEST: i64 = 60_000_000;
+    let own = match micros {
+        NO_TIME => return,
+        // A time without a date.
+        of_day if of_day < DAY => record.micros.div_euclid(DAY) * DAY + of_day,
+        micros => micros,
+    };
+    let late = record.micros - own;
+    if (0..=LATEST).contains(&late) {
+        record.micros = own;
+        record.mono = record.mono.saturating_sub(late as u64 * 1_000);
     }
 }
 
@@ -379,9 +411,6 @@ fn is_logfmt(line: &str) -> bool {
 /// Keeps `key=value` pairs of a text as fields: they hold the ids by which records are joined.
 fn message_fields<'a>(message: &'a str, log: &mut Log<'a>) {
     const MOST: usize = 16;
-    if !message.as_bytes().contains(&b'=') {
-        return;
-    }
     for (place, (key, value)) in Pairs(message).take(MOST).enumerate() {
         let key = log.texts.again(KEYS + place, key);
         log.fields.push((key, Cow::Borrowed(value)));
@@ -396,11 +425,19 @@ impl<'a> Iterator for Pairs<'a> {
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            let b = self.0.as_bytes();
-            let at = self.0.find('=')?;
-            let mut start = at;
-            while start > 0 && of_key(b[start - 1]) {
-                start -= 1;
+            let mut start = 0;
+            let mut at = 0;
+            for b in self.0.bytes() {
+                if b == b'=' {
+                    break;
+                }
+                at += 1;
+                if !OF_KEY[usize::from(b)] {
+                    start = at;
+                }
+            }
+            if at == self.0.len() {
+                return None;
             }
             let (key, rest) = (&self.0[start..at], &self.0[at + 1..]);
             if key.is_empty()
@@ -428,9 +465,17 @@ impl<'a> Iterator for Pairs<'a> {
     }
 }
 
-fn of_key(b: u8) -> bool {
-    b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-')
-}
+/// Bytes of which keys are made.
+static OF_KEY: [bool; 256] = {
+    let mut of_key = [false; 256];
+    let mut at = 0;
+    while at < 256 {
+        let b = at as u8;
+        of_key[at] = b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-');
+        at += 1;
+    }
+    of_key
+};
 
 /// A line in words, for messages about it.
 pub(crate) fn describe(log: &Log<'_>) -> String {
