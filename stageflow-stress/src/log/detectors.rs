@@ -98,6 +98,7 @@ fn of_hit(number: u8, detector: &Detector, hit: &Hit, input: &AnalysisInput<'_>)
                 "log": input.log,
                 "lines": lines,
                 "precision_at_least": precision(usize::from(number)),
+                "measured_on": measured_on(usize::from(number)),
                 "rule_version": RULE_VERSION,
                 "data": hit.data,
             }),
@@ -218,6 +219,15 @@ pub struct Detector {
 
 const fn d(name: &'static str, rule: &'static str, advice: &'static str) -> Detector {
     Detector { name, rule, kind: FindingType::LogIssue, advice }
+}
+
+/// The planted defects by which a detector was measured, and how many of them it found.
+fn measured_on(number: usize) -> Vec<String> {
+    MEASURED
+        .iter()
+        .filter(|measured| usize::from(measured.detector) == number)
+        .map(|measured| format!("{}: {} of {} found", measured.defect, measured.found, measured.planted))
+        .collect()
 }
 
 /// Lower bound at 95 % of the share of a detector's findings that were right, as measured on logs whose truth is known.
