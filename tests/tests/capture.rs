@@ -239,6 +239,7 @@ fn a_full_file_system_loses_records_and_says_so() {
         .current_dir(PROJECT.root())
         .env("CARGO_MANIFEST_DIR", PROJECT.root())
         .env("STAGEFLOW_RUNS_DIR", "full-runs")
+        .env("RECORDS", "18000")
         .output();
     let Ok(ran) = ran else { return println!("not tested: there is no unshare") };
     let said = String::from_utf8_lossy(&ran.stderr).into_owned() + &String::from_utf8_lossy(&ran.stdout);
@@ -253,8 +254,8 @@ fn a_full_file_system_loses_records_and_says_so() {
     let stats = found.iter().find(|path| path.to_string_lossy().ends_with("_stats.json")).unwrap();
     let stats = json(stats);
     let (kept, lost) = (stats["records"].as_u64().unwrap(), stats["loss"]["lost"].as_u64().unwrap());
-    assert!(kept > 1_000 && lost > 1_000, "{kept} kept, {lost} lost");
-    assert_eq!(kept + lost, 30_000, "each record is one or the other");
+    assert!(kept > 1_000 && lost > 100, "{kept} kept, {lost} lost");
+    assert_eq!(kept + lost, 18_000, "each record is one or the other");
     let of = |id: &str| {
         let all = stats["detectors"].as_array().unwrap();
         all.iter().find(|detector| detector["id"] == id).unwrap()["outcome"].clone()
@@ -265,14 +266,15 @@ fn a_full_file_system_loses_records_and_says_so() {
 
 #[test]
 fn a_limit_on_records_is_kept_and_what_is_beyond_is_counted() {
-    let variables = [("STAGEFLOW_RUNS_DIR", "limited-runs"), ("STAGEFLOW_CAPTURE_LIMIT", "8")];
+    let variables =
+        [("STAGEFLOW_RUNS_DIR", "limited-runs"), ("STAGEFLOW_CAPTURE_LIMIT", "8"), ("RECORDS", "4000")];
     let ran = PROJECT.one("logs_more_than_memory_takes", &variables);
     assert!(ran.text.contains("take 8 MiB, which is the limit"), "{}", ran.text);
     let folder = newest(&PROJECT.root().join("limited-runs/OBS-005"));
     let log = log_of(&folder);
     let kept = log.lines().filter(|line| line.contains("| padded ")).count();
     let lost: usize = log.lines().find_map(|line| line.strip_prefix("#= lost: ")).unwrap().parse().unwrap();
-    assert!(kept > 500 && lost > 20_000, "{kept} kept, {lost} lost");
+    assert!(kept > 500 && lost > 500 && kept + lost == 4_000, "{kept} kept, {lost} lost");
     let refused = PROJECT.one(
         "logs_more_than_memory_takes",
         &[("STAGEFLOW_RUNS_DIR", "limited-runs"), ("STAGEFLOW_CAPTURE_LIMIT", "lots")],

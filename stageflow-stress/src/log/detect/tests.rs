@@ -127,7 +127,7 @@ impl Table {
             // D1 counts: it has nothing to report, but what it did not understand.
             1 => analysis.digest.unparsed_lines > 0,
             // Notes too.
-            3 | 9 | 22 => detector.outcome == DetectorOutcome::Finding,
+            3 | 9 | 13 | 22 => detector.outcome == DetectorOutcome::Finding,
             _ => reports(detector),
         };
         let of = self.planted.entry((mutation.detector, mutation.name)).or_default();
