@@ -2,8 +2,8 @@
 //!
 //! A [`FaultPlan`] says what fails, where, and on which call. A [`Faults`] session carries it out at its ports: an
 //! operation ([`Faults::port`], [`Faults::site`]), an answer in pieces ([`Faults::chunks`]), a reader or writer
-//! ([`Faults::io`]), a clock ([`Faults::clock`]), a socket ([`TcpProxy`]), a process ([`Faults::process`]), or a place in
-//! the code under test ([`point`]). Everything is by count, so that a plan does the same each time.
+//! ([`Faults::io`]), a clock ([`Faults::clock`]), a socket ([`TcpProxy`]), a process ([`Faults::process`]), the surroundings
+//! in which it starts ([`Faults::command`]), or a place in the code under test ([`point`]). Everything is by count, so that a plan does the same each time.
 //!
 //! A fault that was armed and did not strike is counted, with the reason: what went well without it proves nothing.
 //! In a test, [`TestContext::faults`](crate::TestContext::faults) makes that red.
@@ -13,6 +13,8 @@
 mod account;
 mod chunks;
 mod clock;
+#[cfg(target_os = "linux")]
+mod confine;
 mod converge;
 mod error;
 mod io;
@@ -27,6 +29,7 @@ mod report;
 mod sabotage;
 mod session;
 mod shrink;
+mod start;
 mod swarm;
 #[cfg(test)]
 mod tests;

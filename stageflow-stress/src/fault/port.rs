@@ -460,7 +460,18 @@ const fn prevents(kind: FaultKind) -> bool {
     use FaultKind::*;
     matches!(
         kind,
-        Error | Panic | Hang | Loss | Reset | Flap | Partition | Dns | TlsExpired | RateLimited | ServerError
+        Error
+            | Panic
+            | Hang
+            | Loss
+            | Reset
+            | Flap
+            | Partition
+            | Dns
+            | TlsExpired
+            | RateLimited
+            | ServerError
+            | AcceleratorLoss
     )
 }
 
@@ -477,8 +488,13 @@ fn cannot(kind: FaultKind, blocking: bool) -> Option<String> {
         Hang | Partition if blocking => {
             Some("a synchronous operation cannot be let go again: use `latency`".to_owned())
         }
-        DiskFull => Some("`disk_full` strikes writers: use `Faults::io`".to_owned()),
-        ClockSkew | ClockStep => Some(format!("`{kind}` strikes clocks: use `Faults::clock`")),
+        DiskFull => Some(
+            "`disk_full` strikes writers and processes: use `Faults::io` or `Faults::command`".to_owned(),
+        ),
+        ClockSkew | ClockStep => {
+            Some(format!("`{kind}` strikes clocks and processes: use `Faults::clock` or `Faults::command`"))
+        }
+        AcceleratorLoss => None,
         _ if kind.class() == FaultClass::Infrastructure => {
             Some(format!("`{kind}` strikes processes: use `Faults::process`"))
         }
