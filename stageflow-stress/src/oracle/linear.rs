@@ -40,23 +40,7 @@ impl Limits {
     }
 }
 
-/// Whether a history is linearizable. A call whose outcome is unknown may have happened at any time after it, or never.
-///
-/// The witness is the shortest beginning of the history that is not linearizable, without the reads that it does not need.
-///
-/// ```
-/// use stageflow_stress::oracle::{Called, History, Register, RegisterCall, Returned, Verdict, linearizable};
-///
-/// let history: History<_, _> = [
-///     Called::new(0, RegisterCall::Write(1), Returned::Ok(None), 0, 1),
-///     Called::new(0, RegisterCall::Write(2), Returned::Ok(None), 2, 3),
-///     Called::new(1, RegisterCall::Read, Returned::Ok(Some(1)), 4, 5), // stale
-/// ]
-/// .into_iter()
-/// .collect();
-/// let Verdict::Invalid(witness) = linearizable(&Register::default(), &history).verdict else { panic!() };
-/// assert_eq!(witness.steps.last().unwrap(), "client 1: Read -> Some(1), from 4 to 5");
-/// ```
+#[doc = include_str!("../../docs/checkers/linearizability.md")]
 pub fn linearizable<M: Model>(model: &M, history: &History<M::Call, M::Return>) -> Checked {
     linearizable_within(model, history, Limits::default())
 }

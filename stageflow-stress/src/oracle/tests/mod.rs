@@ -3,6 +3,8 @@ use std::time::Duration;
 
 use super::*;
 
+mod table;
+
 /// Draws that follow from a seed.
 struct Draws(u64);
 
