@@ -288,7 +288,7 @@ const ROWS: &[Row] = &[
             set.calls.push(Called::new(0, SetCall::Add(777), Returned::Ok(vec![]), 1_000, 1_001));
             set.calls.push(Called::new(1, SetCall::Read, Returned::Ok((0..set.calls.len()).filter(|e| set.calls.iter().any(|c| c.call == SetCall::Add(*e) && !matches!(c.returned, Returned::Fail))).collect()), 1_002, 1_003));
             set_full(&set) } },
-    Row { name: "counter", steps: 1..=3, names: "-1000",
+    Row { name: "counter", steps: 1..=17, names: "-1000",
         clean: |d| counter(&set_and_counter(seed(d)).1),
         planted: |d| { let (_, mut count) = set_and_counter(seed(d));
             count.calls.push(Called::new(1, CounterCall::Read, Returned::Ok(-1_000), 1_000, 1_001));
@@ -361,7 +361,7 @@ const ROWS: &[Row] = &[
     Row { name: "contract", steps: 1..=1, names: "it accepts what it must reject",
         clean: |d| { let (valid, invalid) = limits_of_text(d); contract(&valid, &invalid, |text| text.len() < 10) },
         planted: |d| { let (valid, invalid) = limits_of_text(d); let most = invalid.iter().map(String::len).min().unwrap(); contract(&valid, &invalid, |text| text.len() <= most) } },
-    Row { name: "permissions", steps: 1..=1, names: "allowed to eve",
+    Row { name: "permissions", steps: 1..=1, names: "eve was allowed to write",
         clean: |d| permissions(&GRANTED, &decisions(d)),
         planted: |d| { let mut all = decisions(d); let at = d.below(all.len()); all.insert(at, Access::allowed("eve", "write")); permissions(&GRANTED, &all) } },
     Row { name: "complete_trace", steps: 1..=1, names: "lacks span 77",
@@ -372,7 +372,7 @@ const ROWS: &[Row] = &[
         planted: |d| { let (calls, mut charges) = charges(d); let twice = one_of(d, &charges).clone(); charges.push(twice); cost(&calls, &charges) } },
     Row { name: "no_secrets", steps: 1..=1, names: "secret 1 is in log",
         clean: |d| no_secrets(&[SECRET], &[("log", &log(d))]),
-        planted: |d| { let mut text = log(d); text.push_str(one_of(d, &[SECRET, "63616e6172792d356531663030", " Y2FuYXJ5LTVlMWYwMA=="])); no_secrets(&[SECRET], &[("log", &text)]) } },
+        planted: |d| { let mut text = log(d); text.push_str(*one_of::<&str>(d, &[SECRET, "63616e6172792d356531663030", " Y2FuYXJ5LTVlMWYwMA=="])); no_secrets(&[SECRET], &[("log", &text)]) } },
     Row { name: "no_cross_tenant_reads", steps: 1..=1, names: "read what belongs to",
         clean: |d| no_cross_tenant_reads(&reads_of(d)),
         planted: |d| { let mut all = reads_of(d); let at = d.below(all.len()); all.insert(at, (7, 8)); no_cross_tenant_reads(&all) } },
@@ -409,28 +409,40 @@ fn every_checker_is_in_the_table() {
 
 #[test]
 fn ten_thousand_clean_histories_of_every_checker_have_no_violation() {
+    let mut wrong = Vec::new();
     for row in ROWS {
         let mut valid = 0;
         for seed in 0..CLEAN {
             let checked = (row.clean)(&mut Draws(seed << 32));
-            assert!(!matches!(checked.verdict, Verdict::Invalid(_)), "{}, seed {seed}: {checked}", row.name);
+            if matches!(checked.verdict, Verdict::Invalid(_)) {
+                wrong.push(format!("{}, seed {seed}: {checked}", row.name));
+                break;
+            }
             valid += u64::from(checked.is_valid());
         }
         // Some histories are too short to tell; those must be few, or nothing was shown.
-        assert!(valid * 10 >= CLEAN * 9, "{}: only {valid} of {CLEAN} are valid", row.name);
+        if valid * 10 < CLEAN * 9 {
+            wrong.push(format!("{}: only {valid} of {CLEAN} are valid", row.name));
+        }
     }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]
 fn every_checker_finds_what_is_planted_with_a_witness_as_small_as_it_can_be() {
+    let mut wrong = Vec::new();
     for row in ROWS {
-        for seed in 0..PLANTED {
+        let bad = (0..PLANTED).find_map(|seed| {
             let checked = (row.planted)(&mut Draws(seed << 32));
-            let Verdict::Invalid(witness) = &checked.verdict else {
-                panic!("{}, seed {seed}: {checked}", row.name)
+            let found = match &checked.verdict {
+                Verdict::Invalid(witness) => {
+                    row.steps.contains(&witness.steps.len()) && witness.why.contains(row.names)
+                }
+                _ => false,
             };
-            assert!(row.steps.contains(&witness.steps.len()), "{}, seed {seed}: {checked}", row.name);
-            assert!(witness.why.contains(row.names), "{}, seed {seed}: {checked}", row.name);
-        }
+            (!found).then(|| format!("{}, seed {seed}: {checked}", row.name))
+        });
+        wrong.extend(bad);
     }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
