@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use stageflow_stress::fault::{Fault, FaultKind, FaultPlan, Faults, Schedule, TcpProxy};
+use stageflow_stress::fault::{Fault, FaultKind, FaultPlan, Faults, Schedule, Shrink, TcpProxy};
 use stageflow_stress_tests::{Project, by_title, have, json};
 
 static PROJECT: LazyLock<Project> = LazyLock::new(|| {
@@ -43,6 +43,54 @@ fn delivered_faults_are_kept_and_replay_with_one_command() {
     PROJECT
         .one("retries", &[("STAGEFLOW_FAULT_PLAN", "nowhere.json")])
         .red_with("STAGEFLOW_FAULT_PLAN is `nowhere.json`");
+}
+
+/// Follows a command that a red test printed, as its reader does.
+fn follow(line: &str) -> (bool, String) {
+    let mut shell = Command::new("sh");
+    stageflow_stress_tests::clean(&mut shell);
+    let output = shell
+        .args(["-c", line])
+        .current_dir(PROJECT.root())
+        .env("CARGO_TARGET_DIR", stageflow_stress_tests::target_directory())
+        .output()
+        .unwrap();
+    let text = [output.stdout, output.stderr].concat();
+    (output.status.success(), String::from_utf8_lossy(&text).into_owned())
+}
+
+#[test]
+fn a_failing_plan_is_replayed_by_the_printed_command_and_made_small() {
+    let red = PROJECT.one("fails_under_one_of_five", &[]);
+    red.red_with("check failed: charged in the end");
+    let printed = "the same faults, whatever its source says: ";
+    let line = red.text.lines().find_map(|line| line.trim().strip_prefix(printed)).unwrap();
+    let (green, text) = follow(line);
+    assert!(!green && text.contains("check failed: charged in the end"), "{line}:\n{text}");
+
+    // The stored plan, made smaller with whole runs of the test as the judge.
+    let stored = line.strip_prefix("STAGEFLOW_FAULT_PLAN=").unwrap().split(' ').next().unwrap();
+    let plan = FaultPlan::load(PROJECT.root().join(stored)).unwrap();
+    assert_eq!(plan.len(), 5);
+    let candidate = PROJECT.root().join("candidate.json");
+    let fails = |plan: FaultPlan| {
+        std::fs::write(&candidate, plan.to_json()).unwrap();
+        let ran = PROJECT.one(
+            "fails_under_one_of_five",
+            &[("STAGEFLOW_FAULT_PLAN", candidate.to_str().unwrap())],
+        );
+        // A plan whose faults do not strike is red, too: that is another failure.
+        std::future::ready(ran.text.contains("check failed: charged in the end"))
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let shrunk = runtime.block_on(Shrink::default().run(&plan, fails)).unwrap();
+    let [fault] = shrunk.plan.faults.as_slice() else { panic!("{}", shrunk.plan.to_json()) };
+    assert_eq!((fault.kind, fault.port.as_str()), (FaultKind::Reset, "charge"));
+
+    // And the small one is red by the same command.
+    std::fs::write(PROJECT.root().join("small.json"), shrunk.plan.to_json()).unwrap();
+    let (green, text) = follow(&line.replace(stored, "small.json"));
+    assert!(!green && text.contains("check failed: charged in the end"), "{text}");
 }
 
 #[test]

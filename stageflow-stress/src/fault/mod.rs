@@ -11,6 +11,8 @@
 //! `docs/faults.md` lists every kind with its level and how its delivery is proved.
 
 mod account;
+mod answer;
+mod calling;
 mod chunks;
 mod clock;
 #[cfg(target_os = "linux")]
@@ -38,6 +40,7 @@ mod tower;
 mod wait;
 
 pub use account::{Accountant, Accounting, BrokenIdentity, Fate};
+pub use answer::{Answer, Json, Opaque, Text};
 pub use chunks::Chunks;
 pub use clock::{Clock, FaultyClock, ManualClock, SystemClock};
 pub use converge::{Convergence, NotConverged};
@@ -47,7 +50,7 @@ pub use kind::{FaultClass, FaultKind, FaultLevel};
 pub(crate) use mutate::can_change;
 pub use plan::{Fault, FaultPlan, PlanError, Schedule};
 pub use point::{Armed, point, point_async};
-pub use port::{Answer, Json, Opaque, Port, Site, Text};
+pub use port::{Port, Site};
 pub use process::ProcessFaults;
 pub use proxy::TcpProxy;
 pub use report::{FaultReport, FaultSummary, PortCounts, Undelivered};

@@ -234,7 +234,7 @@ mod linux {
     impl Drop for Lifts {
         fn drop(&mut self) {
             if self.process.lives() {
-                let _ = prlimit(Some(self.process.pid), self.resource, self.earlier.clone());
+                let _ = prlimit(Some(self.process.pid), self.resource, self.earlier);
             }
         }
     }
