@@ -75,10 +75,8 @@ fn a_failing_plan_is_replayed_by_the_printed_command_and_made_small() {
     let candidate = PROJECT.root().join("candidate.json");
     let fails = |plan: FaultPlan| {
         std::fs::write(&candidate, plan.to_json()).unwrap();
-        let ran = PROJECT.one(
-            "fails_under_one_of_five",
-            &[("STAGEFLOW_FAULT_PLAN", candidate.to_str().unwrap())],
-        );
+        let ran =
+            PROJECT.one("fails_under_one_of_five", &[("STAGEFLOW_FAULT_PLAN", candidate.to_str().unwrap())]);
         // A plan whose faults do not strike is red, too: that is another failure.
         std::future::ready(ran.text.contains("check failed: charged in the end"))
     };

@@ -150,9 +150,7 @@ impl<'a> Calling<'a> {
         if possible {
             return Some(strike);
         }
-        self.faults
-            .state
-            .not_delivered(&strike, "an operation that is moved into its call runs once only");
+        self.faults.state.not_delivered(&strike, "an operation that is moved into its call runs once only");
         None
     }
 

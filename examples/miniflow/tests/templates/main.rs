@@ -109,7 +109,7 @@ const ROWS: &[Row] = &[
     }),
     row!(LabelledSet, ConditionsCompareText, |shop| {
         let cases = (0..60).map(|n| if n % 2 == 0 { (json!(7), true) } else { (json!("7"), false) });
-        scenario::labelled_set(0.9, cases, move |value| shop.clone().is_seven(value))
+        scenario::labelled_set(0.9, cases, move |value| shop.clone().takes_for_seven(value))
     }),
     row!(AttackSet, GuardErrorPasses, |shop| {
         scenario::attack_set(["'; drop table", "../../etc"], ["tea", "cup"], move |text| {
@@ -140,7 +140,7 @@ const ROWS: &[Row] = &[
     }),
     row!(Replay, SnapshotNumbersAreFloats, |shop| {
         let again = shop.clone();
-        scenario::replay(move || shop.recorded(json!(i64::MAX)), move |record| again.from_record(record))
+        scenario::replay(move || shop.recorded(json!(i64::MAX)), move |record| again.replays(record))
     }),
 ];
 

@@ -290,7 +290,7 @@ impl Shop {
         through
     }
 
-    pub async fn is_seven(self, value: Value) -> Result<bool, String> {
+    pub async fn takes_for_seven(self, value: Value) -> Result<bool, String> {
         let seven = stage("last", |_| async { Ok(keep(json!(null))) }).when("echo", "value", json!(7));
         let echo = stage("echo", |ctx| async move { Ok(keep(ctx.snapshot().data()["value"].clone())) });
         let result = self.of(vec![echo, seven]).build().unwrap().run(asks(value)).await;
@@ -338,7 +338,7 @@ impl Shop {
         Ok((record, answer(self.graph.run(asks(value)).await, "last")?))
     }
 
-    pub async fn from_record(self, record: String) -> Result<Value, String> {
+    pub async fn replays(self, record: String) -> Result<Value, String> {
         let snapshot = Snapshot::decode(&record).map_err(|error| error.to_string())?;
         answer(self.graph.run(RunConfig { snapshot, ..RunConfig::default() }).await, "last")
     }

@@ -372,7 +372,7 @@ const ROWS: &[Row] = &[
         planted: |d| { let (calls, mut charges) = charges(d); let twice = one_of(d, &charges).clone(); charges.push(twice); cost(&calls, &charges) } },
     Row { name: "no_secrets", steps: 1..=1, names: "secret 1 is in log",
         clean: |d| no_secrets(&[SECRET], &[("log", &log(d))]),
-        planted: |d| { let mut text = log(d); text.push_str(*one_of::<&str>(d, &[SECRET, "63616e6172792d356531663030", " Y2FuYXJ5LTVlMWYwMA=="])); no_secrets(&[SECRET], &[("log", &text)]) } },
+        planted: |d| { let mut text = log(d); text.push_str(one_of::<&str>(d, &[SECRET, "63616e6172792d356531663030", " Y2FuYXJ5LTVlMWYwMA=="])); no_secrets(&[SECRET], &[("log", &text)]) } },
     Row { name: "no_cross_tenant_reads", steps: 1..=1, names: "read what belongs to",
         clean: |d| no_cross_tenant_reads(&reads_of(d)),
         planted: |d| { let mut all = reads_of(d); let at = d.below(all.len()); all.insert(at, (7, 8)); no_cross_tenant_reads(&all) } },
