@@ -93,7 +93,6 @@ impl TestContext {
         let target = Target::assemble("", Comparison::Below, bound.value, bound.unit);
         self.inner.decide(&format!("{name}{target}"), &target, &measured.into(), false, Location::caller())
     }
-
 }
 
 impl Inner {
