@@ -24,7 +24,7 @@ pub fn summary(facts: &Facts<'_>) -> Value {
     let info = &state.info;
     let findings = &state.findings;
     let (records, lost) = facts.log_records();
-    let detectors = counts(&DetectorOutcome::ALL, |outcome| {
+    let detectors = counts(DetectorOutcome::ALL, |outcome| {
         facts.logs.values().map(|log| log.detectors_with(*outcome).count()).sum()
     });
     let registered = facts.registered();
