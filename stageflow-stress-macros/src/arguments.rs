@@ -209,7 +209,8 @@ impl Arguments {
             "expect_errors" => options.expect_errors = at.texts(errors)?,
             "waive_log" => {
                 let texts = at.texts(errors)?;
-                options.waive_log = texts.iter().filter_map(|text| errors.keep(values::waiver(text))).collect();
+                options.waive_log =
+                    texts.iter().filter_map(|text| errors.keep(values::waiver(text))).collect();
             }
             "allow" => options.allow = at.words(&words::OBSERVER, errors)?,
             "crate" => {

@@ -50,7 +50,8 @@ fn all_clean(directory: &Path) -> usize {
 fn base64(text: &str) -> [String; 3] {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     [0, 1, 2].map(|before| {
-        let bits: Vec<bool> = text.bytes().flat_map(|byte| (0..8).rev().map(move |bit| byte >> bit & 1 == 1)).collect();
+        let bits: Vec<bool> =
+            text.bytes().flat_map(|byte| (0..8).rev().map(move |bit| byte >> bit & 1 == 1)).collect();
         // With `before` bytes in front, the first whole digit begins so many bits later.
         let skip = [0, 4, 2][before];
         let digits = bits[skip..].chunks_exact(6);
@@ -96,8 +97,9 @@ fn a_secret_is_in_no_file_of_a_run() {
     // What is made of the folder later holds no more than it does.
     std::fs::create_dir_all(PROJECT.root().join("exports")).unwrap();
     for format in ["csv", "json", "jsonl", "md", "sarif", "junit", "ctrf"] {
-        let line =
-            format!("stageflow-test --runs secret-runs findings export --format={format} --output=exports/{format}");
+        let line = format!(
+            "stageflow-test --runs secret-runs findings export --format={format} --output=exports/{format}"
+        );
         shell(PROJECT.root(), &line, &[]).exits(0);
     }
     assert_eq!(all_clean(&PROJECT.root().join("exports")), 7);
@@ -233,7 +235,10 @@ fn a_full_file_system_loses_records_and_says_so() {
         test -s \"$1/ballast\" || exit 77; shift; exec \"$@\"";
     let mut command = std::process::Command::new("unshare");
     command.args(["--user", "--map-root-user", "--mount", "sh", "-c", script, "sh"]);
-    command.arg(&segments).arg(PROJECT.test_binary()).args(["--exact", "logs_more_than_memory_takes::obs_005"]);
+    command
+        .arg(&segments)
+        .arg(PROJECT.test_binary())
+        .args(["--exact", "logs_more_than_memory_takes::obs_005"]);
     stageflow_stress_tests::clean(&mut command);
     let ran = command
         .current_dir(PROJECT.root())
@@ -243,7 +248,10 @@ fn a_full_file_system_loses_records_and_says_so() {
         .output();
     let Ok(ran) = ran else { return println!("not tested: there is no unshare") };
     let said = String::from_utf8_lossy(&ran.stderr).into_owned() + &String::from_utf8_lossy(&ran.stdout);
-    if ran.status.code() == Some(77) || said.contains("unshare failed") || said.contains("Operation not permitted") {
+    if ran.status.code() == Some(77)
+        || said.contains("unshare failed")
+        || said.contains("Operation not permitted")
+    {
         return println!("not tested: no file system can be mounted here: {said}");
     }
     assert!(ran.status.code().is_some(), "killed: {said}");
@@ -345,17 +353,22 @@ fn an_analysis_refers_to_the_trace_and_the_metrics_and_to_the_run_before_it() {
     files(&logs, &mut found);
     let page = found.iter().find(|path| path.to_string_lossy().ends_with("_analysis.md")).unwrap();
     let page = std::fs::read_to_string(page).unwrap();
-    let links: Vec<&str> =
-        page.split("](").skip(1).filter_map(|rest| rest.split(')').next()).collect();
+    let links: Vec<&str> = page.split("](").skip(1).filter_map(|rest| rest.split(')').next()).collect();
     for wanted in ["../traces/trace_", "../metrics/values.json"] {
         let link = links.iter().find(|link| link.starts_with(wanted));
         let link = link.unwrap_or_else(|| panic!("no link to {wanted} in\n{page}"));
         assert!(logs.join(link).exists(), "{link} leads nowhere");
     }
-    assert!(page.contains("Compared: the last good run → this log") && page.contains("## Earlier executions"), "{page}");
+    assert!(
+        page.contains("Compared: the last good run → this log") && page.contains("## Earlier executions"),
+        "{page}"
+    );
     let stats = only(&folder, "_stats.json");
     assert_eq!(stats["history"].as_array().map(Vec::len), Some(1));
-    assert_eq!((&stats["history"][0]["passed"], &stats["comparisons"][0]["new"]), (&Value::Bool(true), &0.into()));
+    assert_eq!(
+        (&stats["history"][0]["passed"], &stats["comparisons"][0]["new"]),
+        (&Value::Bool(true), &0.into())
+    );
     let d13 = stats["detectors"].as_array().unwrap().iter().find(|detector| detector["id"] == "D13").unwrap();
     assert_eq!(d13["outcome"], "clean", "{d13}");
 }

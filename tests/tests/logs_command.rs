@@ -22,7 +22,8 @@ const JSON: &str = "\
 {\"timestamp\":\"2026-01-14T09:00:00Z\",\"level\":\"INFO\",\"logger\":\"dag\",\"message\":\"stage started\",\"run_id\":\"7\"}
 {\"timestamp\":\"2026-01-14T09:00:01Z\",\"level\":\"INFO\",\"logger\":\"dag\",\"message\":\"stage completed\",\"run_id\":\"7\"}
 ";
-const SYSLOG: &str = "Jan 14 09:00:00 host su[42]: session opened\nJan 14 09:00:01 host su[42]: session closed\n";
+const SYSLOG: &str =
+    "Jan 14 09:00:00 host su[42]: session opened\nJan 14 09:00:01 host su[42]: session closed\n";
 const PLAIN: &str = "server started\nlistening on port 8080\n";
 
 fn logs() -> tempfile::TempDir {
@@ -113,8 +114,9 @@ fn a_finding_is_told_by_the_exit_code_and_can_be_announced_or_waived() {
 #[test]
 fn standard_input_is_a_log_too() {
     let dir = logs();
-    let answer =
-        shell(dir.path(), "cat json.log tracing.log | stageflow-test logs analyze - --json", &[]).exits(0).json();
+    let answer = shell(dir.path(), "cat json.log tracing.log | stageflow-test logs analyze - --json", &[])
+        .exits(0)
+        .json();
     assert_eq!(answer["logs"][0]["stats"]["formats"], "json 2, tracing 2");
     let answer = shell(dir.path(), "stageflow-test logs analyze - --json < /dev/null", &[]).exits(0).json();
     assert_eq!(answer["logs"][0]["stats"]["records"], 0);
@@ -154,8 +156,12 @@ fn two_logs_are_compared() {
     let dir = logs();
     let say = |line: &str| shell(dir.path(), &format!("stageflow-test logs diff {line}"), &[]);
     let answer = say("json.log python.log --json").exits(0).json();
-    let kinds: Vec<&str> =
-        answer["changes"].as_array().expect("changes").iter().filter_map(|change| change["kind"].as_str()).collect();
+    let kinds: Vec<&str> = answer["changes"]
+        .as_array()
+        .expect("changes")
+        .iter()
+        .filter_map(|change| change["kind"].as_str())
+        .collect();
     assert!(kinds.contains(&"new"), "{answer}");
     assert!(answer["frequencies_not_compared"].is_string());
     say("json.log python.log --exit-code").exits(1).says("new").says("frequencies were not compared");

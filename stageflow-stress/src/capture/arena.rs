@@ -167,9 +167,8 @@ impl Arena {
             chunk[0].store(MAGIC | CHUNK as u64, Ordering::Relaxed);
             self.free.push(Chunk { words: chunk });
         }
-        let room = usize::try_from(LIMIT.load(Ordering::Relaxed))
-            .unwrap_or(usize::MAX)
-            .saturating_sub(self.taken);
+        let room =
+            usize::try_from(LIMIT.load(Ordering::Relaxed)).unwrap_or(usize::MAX).saturating_sub(self.taken);
         if room < words {
             if !self.full {
                 self.full = true;

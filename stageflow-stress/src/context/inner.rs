@@ -10,9 +10,7 @@ use crate::capture::{Active, LogEvent};
 use crate::classify::Severity;
 use crate::fault::{Armed, Faults};
 use crate::finding::{Finding, KnownFindings, fingerprint};
-use crate::journal::record::{
-    Check, FindingRecord, GoldenOutcome, Instrument, Metric, Record, TestStart,
-};
+use crate::journal::record::{Check, FindingRecord, GoldenOutcome, Instrument, Metric, Record, TestStart};
 use crate::log::format::{Level, Route};
 use crate::redact;
 use crate::registry::TestDef;

@@ -352,8 +352,7 @@ fn group(log: &Log<'_>, blocks: &[Block], expected: &[&str]) -> (Vec<(ErrorGroup
         let mut is_expected = log.texts.get(record.target) == PANIC_TARGET
             && fields.iter().any(|(k, v)| log.texts.get(*k) == "expected" && v == "true");
         for (text, seen) in expected.iter().zip(&mut seen) {
-            let holds =
-                block.text.contains(text) || fields.iter().any(|(_, value)| value.contains(text));
+            let holds = block.text.contains(text) || fields.iter().any(|(_, value)| value.contains(text));
             *seen |= holds;
             is_expected |= holds;
         }
@@ -386,7 +385,10 @@ fn group(log: &Log<'_>, blocks: &[Block], expected: &[&str]) -> (Vec<(ErrorGroup
                     line: u64::from(record.line),
                     lines: vec![u64::from(record.line)],
                     sample: block.text.clone(),
-                    fields: fields.iter().map(|(k, v)| (log.texts.get(*k).to_owned(), v.to_string())).collect(),
+                    fields: fields
+                        .iter()
+                        .map(|(k, v)| (log.texts.get(*k).to_owned(), v.to_string()))
+                        .collect(),
                     context_by: "file",
                     context: Vec::new(),
                 };
@@ -462,8 +464,7 @@ fn add_context(log: &Log<'_>, groups: &mut [(ErrorGroup, usize)]) {
 /// A record as context shows it: cut, because a context is there to be skimmed.
 fn one_line(log: &Log<'_>, record: &Record<'_>) -> String {
     let level = record.level.map_or("-", Level::as_str);
-    let mut text =
-        format!("{} {level} {}: ", timestamp(record.wall_micros()), log.texts.get(record.target));
+    let mut text = format!("{} {level} {}: ", timestamp(record.wall_micros()), log.texts.get(record.target));
     let message = log.full_message(record);
     text.extend(message.chars().take(300).map(|c| if c == '\n' { '⏎' } else { c }));
     let fields = log.fields_of(record).iter().filter(|(_, value)| !record.holds(value));

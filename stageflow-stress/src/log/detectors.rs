@@ -235,7 +235,8 @@ fn measured_on(number: usize) -> Vec<String> {
 fn precision(number: usize) -> Option<f64> {
     let own = || MEASURED.iter().filter(|measured| usize::from(measured.detector) == number);
     // Each kind of defect was planted into as many logs as there were sound ones.
-    let (found, alarms) = (own().map(|measured| measured.found).sum::<u64>(), own().map(|m| m.alarms).sum::<u64>());
+    let (found, alarms) =
+        (own().map(|measured| measured.found).sum::<u64>(), own().map(|m| m.alarms).sum::<u64>());
     let right = Proportion::new(found, found + alarms).ok()?;
     let low = right.wilson(Z_95).ok()?.low;
     Some((low * 1_000.0).floor() / 1_000.0)
@@ -287,11 +288,7 @@ pub const DETECTORS: [Detector; 24] = [
         "log.unpaired",
         "log every end, of failures and cancellations too, or find what never ended",
     ),
-    d(
-        "missing success records",
-        "log.missing_success",
-        "log the success, or find out that there was none",
-    ),
+    d("missing success records", "log.missing_success", "log the success, or find out that there was none"),
     d(
         "repeated errors without back-off",
         "log.no_back_off",
@@ -302,9 +299,5 @@ pub const DETECTORS: [Detector; 24] = [
     d("memory growth", "log.memory", "find what is kept"),
     d("type errors", "log.value_type", "find where the value was turned into text"),
     d("secrets", "log.secret", "do not log it; change it, because it was written down"),
-    d(
-        "telemetry loss",
-        "log.loss",
-        "find out why records were lost before you trust what is not in the log",
-    ),
+    d("telemetry loss", "log.loss", "find out why records were lost before you trust what is not in the log"),
 ];

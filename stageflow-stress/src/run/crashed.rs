@@ -116,7 +116,5 @@ pub fn write_trace(run: &Path, stem: &str, trace: &serde_json::Value, test: &str
             .inspect_err(|_| drop(fs::remove_file(&path)))
             .map(|()| path)
     });
-    written
-        .inspect_err(|error| say!("stageflow-stress: cannot write the trace of {test}: {error}"))
-        .ok()
+    written.inspect_err(|error| say!("stageflow-stress: cannot write the trace of {test}: {error}")).ok()
 }

@@ -9,8 +9,8 @@ use super::catalogue::CatalogueState;
 use crate::classify::{Priority, Risk};
 use crate::finding::{Counted, EvidenceItem, Finding, FindingStatus, Frequency};
 use crate::journal::record::{
-    AssertionRecord, Check, Citation, ContextFact, DocumentationFeedback, DxScore, DxTime, GoldenRecord, LogRule,
-    Hypothesis, KnownAs, LedgerRecord, Loss, Measured, Metric, Note, ObserverRecord, PanicRecord,
+    AssertionRecord, Check, Citation, ContextFact, DocumentationFeedback, DxScore, DxTime, GoldenRecord,
+    Hypothesis, KnownAs, LedgerRecord, LogRule, Loss, Measured, Metric, Note, ObserverRecord, PanicRecord,
     ProcessInfo, Sample, TestEnd, TestStart, TestStatus, Throughput,
 };
 

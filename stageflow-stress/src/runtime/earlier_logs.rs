@@ -33,10 +33,8 @@ pub fn look_back(rules: &mut Rules, run: &Path, slug: &str, passed: bool) {
         let most = history.len().saturating_sub(ATTEMPTS + 1);
         history.drain(1.min(history.len())..1.min(history.len()) + most);
         // Two that went the same way have nothing to explain.
-        let other = history
-            .iter()
-            .rev()
-            .find(|execution| execution.run == name && execution.passed == Some(!passed));
+        let other =
+            history.iter().rev().find(|execution| execution.run == name && execution.passed == Some(!passed));
         if let Some(other) = other
             && let Ok(profile) = profile_of(&run.join(&other.log))
         {
@@ -117,8 +115,8 @@ fn file_name(path: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::log::{AnalysisInput, analyze};
     use crate::journal::record::LogSummary;
+    use crate::log::{AnalysisInput, analyze};
 
     const GOOD: &str = "INFO: stage started run_id=1\nINFO: stage completed run_id=1\n";
     const BAD: &str = "INFO: stage started run_id=1\nERROR: disk is full run_id=1\n";
@@ -164,7 +162,10 @@ mod tests {
         execute(&run(4), "a.log", "INFO: a later one\n", true);
         let third = execute(&run(3), "a.log", BAD, false);
         assert_eq!(third.history.len(), 1);
-        assert_eq!((third.history[0].run.as_str(), third.history[0].passed), ("run-2026-01-14-001", Some(true)));
+        assert_eq!(
+            (third.history[0].run.as_str(), third.history[0].passed),
+            ("run-2026-01-14-001", Some(true))
+        );
         let [compared] = third.comparisons.as_slice() else { panic!("{:?}", third.comparisons) };
         assert_eq!((compared.new, compared.gone, compared.same), (1, 1, 1));
         assert_eq!(d13(&third).0, "finding");

@@ -10,8 +10,8 @@ use crate::classify::Severity;
 use crate::context::Inner;
 use crate::finding::{Finding, FindingType, Findings};
 use crate::journal::record::{LogSummary, ObserverRecord, Record};
-use crate::log::format::{Level, parse};
 use crate::log::analysis::Analysis;
+use crate::log::format::{Level, parse};
 use crate::log::profile::Profile;
 use crate::log::public::profile_of_part;
 use crate::log::rules::{Comparison, Side, Waiver};
@@ -103,7 +103,9 @@ fn analyse_log(
 /// Names what else tells of the test on the page of the analysis: the trace is written after it, and so are the metrics.
 pub fn cross_reference(inner: &Inner, mut analysis: Analysis, trace: Option<&Path>) {
     if let Some(name) = trace.and_then(Path::file_name) {
-        analysis.references.push(("Trace, spans by id".to_owned(), format!("../traces/{}", name.to_string_lossy())));
+        analysis
+            .references
+            .push(("Trace, spans by id".to_owned(), format!("../traces/{}", name.to_string_lossy())));
     }
     for name in inner.metric_files() {
         analysis.references.push(("Metrics".to_owned(), format!("../metrics/{name}.json")));

@@ -73,7 +73,8 @@ impl Context {
         };
         if is_error(record.level) {
             self.errors += 1;
-            let near = before != NEVER && (seen.time == NO_TIME || seen.time.saturating_sub(before) < 2_000_000);
+            let near =
+                before != NEVER && (seen.time == NO_TIME || seen.time.saturating_sub(before) < 2_000_000);
             let no_context = seen.op == 0
                 && record.fields.is_empty()
                 && record.extra.is_empty()

@@ -73,7 +73,9 @@ fn tells(key: &str, declared: &[String]) -> u16 {
 /// Whether the words of a form announce a wait.
 fn announces_wait(form: &str) -> bool {
     form.len() < 200
-        && ["sleeping", "waiting", "retry in", "Retrying", "backing off"].iter().any(|word| form.contains(word))
+        && ["sleeping", "waiting", "retry in", "Retrying", "backing off"]
+            .iter()
+            .any(|word| form.contains(word))
 }
 
 /// Whether the words that say what a message is about are the same in all messages of a form: pairs aside, nothing varies

@@ -476,7 +476,8 @@ impl Lives {
             );
         }
         for (subject, seen) in &self.twice {
-            let seen: Vec<_> = seen.iter().filter(|(op, ..)| claimed.binary_search(&(*op, *subject)).is_err()).collect();
+            let seen: Vec<_> =
+                seen.iter().filter(|(op, ..)| claimed.binary_search(&(*op, *subject)).is_err()).collect();
             let Some((op, first, line)) = seen.first().map(|seen| **seen) else { continue };
             let name = facts.subject_text(*subject);
             hits.push(
@@ -575,9 +576,7 @@ impl Lives {
                 continue;
             }
             // Where nothing names the operation, all but the last beginning should have ended.
-            let open = if *op == 0
-                && u64::from(life.open.0) + 50 > facts.log.lines
-            {
+            let open = if *op == 0 && u64::from(life.open.0) + 50 > facts.log.lines {
                 cut += 1;
                 &open[..open.len() - 1]
             } else {

@@ -451,6 +451,12 @@ impl Order {
         if facts.saw_nothing() {
             return Verdict::not_applicable(20, "no records");
         }
-        Verdict::of(20, hits, format!("no operation repeats itself {REPEATS} times without progress, and none waits without end"))
+        Verdict::of(
+            20,
+            hits,
+            format!(
+                "no operation repeats itself {REPEATS} times without progress, and none waits without end"
+            ),
+        )
     }
 }

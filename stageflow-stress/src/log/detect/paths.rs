@@ -77,12 +77,7 @@ pub(super) struct Paths {
 
 impl Paths {
     pub fn new() -> Self {
-        Paths {
-            ops: Vec::new(),
-            input_values: Map::default(),
-            edges: Map::default(),
-            last: Map::default(),
-        }
+        Paths { ops: Vec::new(), input_values: Map::default(), edges: Map::default(), last: Map::default() }
     }
 
     #[inline]
@@ -171,10 +166,8 @@ impl Paths {
                 continue;
             }
             invariants += 1;
-            let less: Vec<&(usize, &Op)> = ended
-                .iter()
-                .filter(|(_, op)| op.counts.of(template) < usual)
-                .collect();
+            let less: Vec<&(usize, &Op)> =
+                ended.iter().filter(|(_, op)| op.counts.of(template) < usual).collect();
             if let Some((op, first)) = less.first() {
                 let title = facts.title(template);
                 let found = first.counts.of(template);

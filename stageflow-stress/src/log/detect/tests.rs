@@ -115,8 +115,7 @@ impl Table {
     }
 
     fn planted_case(&mut self, case: u64, seed: u64, style: Style, number: u64, mutation: Mutation) {
-        let mut random =
-            Random::new(seed.wrapping_add(case * 1_000 + 37 * number + style as u64 + 7));
+        let mut random = Random::new(seed.wrapping_add(case * 1_000 + 37 * number + style as u64 + 7));
         let mut made = workload(&mut random);
         mutate(&mut made, mutation, &mut random);
         let own = mutation.needs_spans || mutation.detector == 13;
@@ -134,7 +133,10 @@ impl Table {
         (of.0, of.1) = (of.0 + u64::from(found), of.1 + 1);
         if !found {
             let (name, why) = (mutation.name, &detector.why);
-            self.told.push(format!("missed, case {case} {style:?} D{} {name}: {} {why}", mutation.detector, detector.outcome));
+            self.told.push(format!(
+                "missed, case {case} {style:?} D{} {name}: {} {why}",
+                mutation.detector, detector.outcome
+            ));
         }
     }
 
@@ -161,9 +163,10 @@ fn markdown(rows: &[Measured], sound: u64) -> String {
             |interval| format!("{:.3} to {:.3}", interval.low, interval.high),
         )
     };
-    let mut text = "| detector | planted | found | recall at 95 % | false in sound logs | precision at 95 % |\n\
+    let mut text =
+        "| detector | planted | found | recall at 95 % | false in sound logs | precision at 95 % |\n\
         |---|---|---|---|---|---|\n"
-        .to_owned();
+            .to_owned();
     for Measured { detector, defect, planted, found, alarms } in rows {
         text.push_str(&format!(
             "| D{detector} | {defect} | {found} of {planted} | {} | {alarms} of {sound} | {} |\n",
@@ -215,7 +218,11 @@ fn planted_defects_are_found_and_sound_logs_are_clean() {
     println!("{}", table.told.join("\n"));
     for Measured { detector, defect, planted, found, alarms } in &rows {
         assert!(found * 10 >= planted * 8, "seed {seed}: D{detector} {defect}: {found} of {planted}");
-        assert!(*alarms <= table.sound / 20 + 1, "seed {seed}: D{detector}: {alarms} of {} sound logs", table.sound);
+        assert!(
+            *alarms <= table.sound / 20 + 1,
+            "seed {seed}: D{detector}: {alarms} of {} sound logs",
+            table.sound
+        );
     }
     assert!(table.filed * 20 <= table.sound + 20, "seed {seed}: {} findings in sound logs", table.filed);
     assert!(table.red.is_empty(), "seed {seed}: {:#?}", table.red);
@@ -228,9 +235,14 @@ fn planted_defects_are_found_and_sound_logs_are_clean() {
     let published: Vec<(u8, &str)> = MEASURED.iter().map(|row| (row.detector, row.defect)).collect();
     assert_eq!(published, rows.iter().map(|row| (row.detector, row.defect)).collect::<Vec<_>>());
     for (row, told) in rows.iter().zip(MEASURED) {
-        let share = |row: &Measured| Proportion::new(row.found, row.planted).and_then(|share| share.wilson(Z)).unwrap();
+        let share = |row: &Measured| {
+            Proportion::new(row.found, row.planted).and_then(|share| share.wilson(Z)).unwrap()
+        };
         let (now, then) = (share(row), share(told));
-        assert!(now.high >= then.low && then.high >= now.low, "seed {seed}: {row:?}, and {told:?} is published");
+        assert!(
+            now.high >= then.low && then.high >= now.low,
+            "seed {seed}: {row:?}, and {told:?} is published"
+        );
     }
 }
 
@@ -254,7 +266,10 @@ fn replaced(text: &str, begin: &str, end: &str, with: &str) -> String {
 
 fn section(rows: &[Measured]) -> String {
     let (seed, cases) = PUBLISHED;
-    format!("\n{}\nSeed {seed}, {cases} logs of each kind, no high finding in a sound one.\n\n", markdown(rows, cases))
+    format!(
+        "\n{}\nSeed {seed}, {cases} logs of each kind, no high finding in a sound one.\n\n",
+        markdown(rows, cases)
+    )
 }
 
 fn publish(rows: &[Measured]) {
@@ -274,7 +289,11 @@ fn publish(rows: &[Measured]) {
 #[test]
 fn the_published_table_is_that_of_the_source() {
     let text = std::fs::read_to_string(document()).unwrap();
-    assert_eq!(text, replaced(&text, BEGIN, END, &section(MEASURED)), "run `planted` with STAGEFLOW_TESTS_WRITE=1");
+    assert_eq!(
+        text,
+        replaced(&text, BEGIN, END, &section(MEASURED)),
+        "run `planted` with STAGEFLOW_TESTS_WRITE=1"
+    );
     let (_, cases) = PUBLISHED;
     assert!(cases >= 200 && MEASURED.iter().all(|row| row.planted == cases));
     // Every detector is measured.

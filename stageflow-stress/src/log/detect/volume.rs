@@ -340,9 +340,10 @@ fn told_before(facts: &Facts<'_, '_>, template: usize, n: u64, text: String) -> 
         Some(kept.count as f64 / before.operations.max(1) as f64)
     });
     match before {
-        Some(before) if now < 3.0 * before => {
-            (Severity::Info, format!("{text}; in the last good run it was {before:.1} for each operation, now {now:.1}"))
-        }
+        Some(before) if now < 3.0 * before => (
+            Severity::Info,
+            format!("{text}; in the last good run it was {before:.1} for each operation, now {now:.1}"),
+        ),
         _ => (Severity::Low, text),
     }
 }

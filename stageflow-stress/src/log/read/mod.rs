@@ -71,9 +71,9 @@ impl<'a> Source<'a> {
 /// Whether there are NUL bytes, and escapes of a terminal. In pieces that the compiler can compare many bytes of at once.
 fn odd_bytes(bytes: &[u8]) -> (bool, bool) {
     bytes.chunks(256).fold((false, false), |(nul, escape), piece| {
-        let odd = piece.iter().fold((0u8, 0u8), |(nul, escape), b| {
-            (nul | u8::from(*b == 0), escape | u8::from(*b == 0x1b))
-        });
+        let odd = piece
+            .iter()
+            .fold((0u8, 0u8), |(nul, escape), b| (nul | u8::from(*b == 0), escape | u8::from(*b == 0x1b)));
         (nul | (odd.0 != 0), escape | (odd.1 != 0))
     })
 }
@@ -217,7 +217,9 @@ impl<'a> Reader<'a> {
         if !continues {
             let before = self.log.fields.len() as u32;
             let record = match line.as_bytes()[0] {
-                b'{' => json::record(line, &mut self.log, &mut self.keys).map(|record| (Format::Json, record)),
+                b'{' => {
+                    json::record(line, &mut self.log, &mut self.keys).map(|record| (Format::Json, record))
+                }
                 _ => None,
             };
             if let Some((format, record)) =
