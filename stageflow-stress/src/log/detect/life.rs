@@ -513,7 +513,9 @@ impl Lives {
 
     /// Notes: what nearly always ends well and now and then is skipped, cancelled or tried again.
     fn unusual(&self, facts: &Facts<'_, '_>) -> Vec<Hit> {
-        let mut by_subject: Map<u32, ([u64; 4], Vec<(Phase, u32)>)> = Map::default();
+        /// Ends by phase, and where those are that are not good.
+        type Ends = ([u64; 4], Vec<(Phase, u32)>);
+        let mut by_subject: Map<u32, Ends> = Map::default();
         for life in &self.list {
             let (counts, unusual) = by_subject.entry(life.subject).or_default();
             for (sum, n) in counts.iter_mut().zip(life.phases) {
