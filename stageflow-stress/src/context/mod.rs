@@ -13,6 +13,7 @@ mod inner;
 mod instruments;
 mod logs;
 mod notes;
+mod stock;
 mod suspend;
 mod work;
 
@@ -24,6 +25,7 @@ pub use work::JoinHandle;
 
 pub(crate) use background::{Background, Diagnosis};
 pub(crate) use inner::{Collected, Inner, findings_filed};
+pub(crate) use stock::told;
 pub(crate) use suspend::{Followed, FutureState};
 
 use std::ops::Deref;

@@ -21,6 +21,7 @@
 //! ```
 
 mod audit;
+mod bridge;
 mod capability;
 mod options;
 mod parts;
@@ -32,6 +33,7 @@ mod spec;
 mod tests;
 
 pub use audit::{audit, compare};
+pub use bridge::{EventBridge, Mark};
 pub use capability::{Capabilities, Capability};
 pub use options::{Breaker, Hook, InterceptorSpec, Interrupt, InterruptHow, Moment, RunOptions, SinkSpec};
 pub use parts::{Condition, Field, GuardRetry, ToolSpec, ValueType};
