@@ -106,7 +106,7 @@ fn pairs_along_a_dependency_find_what_single_faults_do_not() {
     PROJECT
         .one("retried_once", &[])
         .red_with("high: a silent failure under error at `quote` and error at `quote`");
-    let proof = proof("WORK-011");
+    let proof = proof("DAG-001");
     let silent: Vec<&Value> = proof["arms"]
         .as_array()
         .unwrap()
@@ -121,17 +121,17 @@ fn pairs_along_a_dependency_find_what_single_faults_do_not() {
 #[test]
 fn what_differs_by_itself_is_masked_value_by_value_listed_and_capped() {
     PROJECT.one("one_stamp", &[]).green();
-    let masks = proof("WORK-012")["masked"].clone();
+    let masks = proof("DAG-002")["masked"].clone();
     assert_eq!(masks, serde_json::json!(["order: `/stamps/0`, differed between two runs without faults"]));
     PROJECT.one("many_stamps", &[]).red_with("5 of 7 values of the output `order` differ");
     PROJECT.one("declared_stamps", &[]).green();
-    assert_eq!(proof("WORK-014")["masked"], serde_json::json!(["order: `/stamps/*`, declared"]));
+    assert_eq!(proof("DAG-004")["masked"], serde_json::json!(["order: `/stamps/*`, declared"]));
 }
 
 #[test]
 fn a_failure_is_made_small_and_the_printed_command_replays_it() {
     PROJECT.one("large", &[]).red_with("high: a silent failure under error at `charge`");
-    let findings = PROJECT.findings("WORK-015");
+    let findings = PROJECT.findings("DAG-005");
     let found = by_title(&findings);
     let finding = &found["a silent failure under error at `charge`"];
     let step = finding["reproduction"]["steps"].as_array().unwrap().iter().filter_map(Value::as_str);
@@ -163,7 +163,7 @@ fn a_failure_is_made_small_and_the_printed_command_replays_it() {
 #[test]
 fn telemetry_that_is_lost_in_any_run_is_told() {
     PROJECT.one("quiet", &[]).green();
-    let found = by_title(&PROJECT.findings("WORK-016"));
+    let found = by_title(&PROJECT.findings("DAG-006"));
     let finding = &found["runs that report success lack lines of the log"];
     assert_eq!(finding["severity"], "low");
     assert!(finding["description"].as_str().unwrap().contains("the rate is known"), "{finding:#}");
@@ -192,7 +192,7 @@ fn a_probe_that_is_built_by_hand_has_the_same_phases_and_verdicts() {
 #[test]
 fn saboteurs_that_survive_leave_a_probe_unproven() {
     PROJECT.one("blind_to_swallowing", &[]).red_with("high: the probe is unproven");
-    let found = by_title(&PROJECT.findings("WORK-021"));
+    let found = by_title(&PROJECT.findings("CORE-001"));
     let text = found["the probe is unproven"]["description"].as_str().unwrap();
     assert!(
         text.contains("planted failures of the pattern swallowed_exception were noticed; not noticed: "),

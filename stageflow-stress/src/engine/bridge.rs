@@ -22,8 +22,10 @@ words! {
         Skipped = "skipped",
         /// It was stopped.
         Cancelled = "cancelled",
-        /// It is to be run once more.
+        /// It is to be run once more: a beginning must follow.
         Retrying = "retrying",
+        /// It is run once more, from here on.
+        Again = "again",
     }
 }
 
@@ -52,7 +54,7 @@ const ALIASES: [(&str, Mark); 26] = [
     ("stage_cancelled", Mark::Cancelled),
     ("stage.stopped", Mark::Cancelled),
     ("stage.retry_scheduled", Mark::Retrying),
-    ("stage.retrying", Mark::Retrying),
+    ("stage.retrying", Mark::Again),
     ("retry_scheduled", Mark::Retrying),
     ("pipeline.started", Mark::Started),
     ("graph_started", Mark::Started),
@@ -206,6 +208,8 @@ impl EventBridge {
                     return Some(format!("`{stage}` is retried without having begun or failed"));
                 }
                 Mark::Retrying => (open, retrying) = (true, true),
+                Mark::Again if !open => return Some(format!("`{stage}` is run again without having begun")),
+                Mark::Again => retrying = false,
                 Mark::Completed if retrying => {
                     return Some(format!("a retry of `{stage}` is taken for its success"));
                 }
@@ -286,6 +290,7 @@ mod tests {
                 "stage.started pay",
                 "stage.failed pay",
             ],
+            &["stage.started pay", "stage.retrying pay", "stage.completed pay"],
             &["stage.optional.skipped", "stage.cancelled later"],
             &["pipeline.started", "stage.started pay", "stage.failed pay", "pipeline.failed"],
             &["stage_started pay", "stage_completed pay", "graph_started", "graph_completed"],
@@ -307,6 +312,7 @@ mod tests {
             ),
             (&["stage.started pay", "stage.retry_scheduled pay"], "has no end"),
             (&["stage.retry_scheduled pay"], "without having begun"),
+            (&["stage.retrying pay"], "is run again without having begun"),
             (&["stage.skipped pay"], "was skipped, and may not be"),
             (&["pipeline.started"], "it began and has no end"),
             (

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use miniflow::{
-    Boxed, Data, Defects, Delivery, End, ErrorKind, Event, EventQueue, EventSink, Graph, GraphBuilder, Output,
-    Resources, RunConfig, RunResult, StageContext, StageDef, StageError, StageFuture, Tool,
+    Boxed, Data, Defects, Delivery, End, ErrorKind, Event, EventQueue, EventSink, Graph, GraphBuilder,
+    Output, Resources, RunConfig, RunResult, StageContext, StageDef, StageError, StageFuture, Tool,
 };
 use serde_json::{Value, json};
 use stageflow_stress::effects::Effects;
@@ -55,13 +55,18 @@ impl Lab<'_> {
         let queue = Arc::new(EventQueue::start(Arc::new(Sink(bridge.clone())), 1_000, self.defects));
         let result = graph.run(RunConfig { events: Some(queue.clone()), ..config }).await;
         let Delivery { emitted, delivered, dropped, failed } = queue.close().await;
-        self.probe.always("events are delivered, dropped or refused", emitted == delivered + dropped + failed);
+        self.probe
+            .always("events are delivered, dropped or refused", emitted == delivered + dropped + failed);
         if !result.replayed {
-            self.probe.always(&format!("what is told of the stages of {}", graph.name()), bridge.audit().is_valid());
+            self.probe.always(
+                &format!("what is told of the stages of {}", graph.name()),
+                bridge.audit().is_valid(),
+            );
         }
         if result.end == End::Failed {
             let told = result.error.as_deref().unwrap_or_default();
-            self.probe.always("an error says what happened", told.contains("fault-") || told.contains("denied"));
+            self.probe
+                .always("an error says what happened", told.contains("fault-") || told.contains("denied"));
         }
         result
     }
@@ -123,7 +128,9 @@ pub fn told(result: &RunResult) -> Value {
     let outputs: BTreeMap<&String, Value> = result
         .outputs
         .iter()
-        .map(|(stage, output)| (stage, json!({ "status": format!("{:?}", output.status), "data": output.data })))
+        .map(|(stage, output)| {
+            (stage, json!({ "status": format!("{:?}", output.status), "data": output.data }))
+        })
         .collect();
     json!({ "end": format!("{:?}", result.end), "outputs": outputs })
 }
@@ -132,6 +139,8 @@ pub fn told(result: &RunResult) -> Value {
 pub fn loud(result: &RunResult) -> Outcome {
     match (result.end, &result.error) {
         (End::Ok, _) => Ok(()),
-        (end, error) => Err(Failure::new(format!("{end:?}: {}", error.as_deref().unwrap_or("without a reason")))),
+        (end, error) => {
+            Err(Failure::new(format!("{end:?}: {}", error.as_deref().unwrap_or("without a reason"))))
+        }
     }
 }

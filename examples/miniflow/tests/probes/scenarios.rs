@@ -46,13 +46,19 @@ pub async fn swallowed(lab: Lab<'_>) -> Outcome {
     });
     let graph = lab
         .graph("swallowed")
-        .stage(lab.asks("fetch", json!({ "text": "Zoë's order", "cents": 123_456, "share": 0.75, "paid": true, "lines": ["tea"] })))
+        .stage(lab.asks(
+            "fetch",
+            json!({ "text": "Zoë's order", "cents": 123_456, "share": 0.75, "paid": true, "lines": ["tea"] }),
+        ))
         .stage(lab.asks("rank", json!({ "score": 987_654 })).after("fetch"))
         .stage(lab.asks("enrich", json!({ "label": "hot" })).after("fetch").kind(Kind::Enrich))
         .stage(guard.after("rank").kind(Kind::Guard))
         .stage(store.after("policy").after("enrich").after("rank").after("fetch").kind(Kind::Work))
         .build()?;
-    let config = RunConfig { retry: RetryPolicy { max_attempts: 2, ..RetryPolicy::default() }, ..RunConfig::default() };
+    let config = RunConfig {
+        retry: RetryPolicy { max_attempts: 2, ..RetryPolicy::default() },
+        ..RunConfig::default()
+    };
     let result = lab.run(&graph, config).await;
     let done = result.outputs.values().filter(|output| output.status == Status::Ok).count();
     lab.probe.always("nothing is stored without every stage", stored.count() == 0 || done >= 4);
@@ -66,7 +72,10 @@ pub async fn swallowed(lab: Lab<'_>) -> Outcome {
 /// Incorrect defaults: a branch is chosen by a field of an answer under contract. Without the field there is no choice, and no default.
 /// What must be refused is.
 pub async fn defaults(lab: Lab<'_>) -> Outcome {
-    let contract = Contract::default().field("urgent", Type::Boolean).field("score", Type::Integer).optional("label", Type::Text);
+    let contract = Contract::default()
+        .field("urgent", Type::Boolean)
+        .field("score", Type::Integer)
+        .optional("label", Type::Text);
     let answer = |text: &'static str| {
         move |_: StageContext| -> StageFuture {
             Box::pin(async move { Ok(Output::ok(Data::from_iter([("text".to_owned(), json!(text))]))) })
@@ -82,16 +91,31 @@ pub async fn defaults(lab: Lab<'_>) -> Outcome {
     };
     let graph = lab
         .graph("defaults")
-        .stage(lab.asks("classify", json!({ "urgent": true, "score": 712_345, "label": "Große Eile" })).contract(contract))
-        .stage(StageDef::new("fast", answer("at once")).after("classify").when("classify", "urgent", json!(true)))
-        .stage(StageDef::new("slow", answer("tomorrow")).after("classify").when("classify", "urgent", json!(false)))
+        .stage(
+            lab.asks("classify", json!({ "urgent": true, "score": 712_345, "label": "Große Eile" }))
+                .contract(contract),
+        )
+        .stage(StageDef::new("fast", answer("at once")).after("classify").when(
+            "classify",
+            "urgent",
+            json!(true),
+        ))
+        .stage(StageDef::new("slow", answer("tomorrow")).after("classify").when(
+            "classify",
+            "urgent",
+            json!(false),
+        ))
         .stage(StageDef::new("reply", reply).after("classify").after("fast").after("slow"))
         .build()?;
     let result = lab.run(&graph, RunConfig::default()).await;
 
     let empty = || answer("nothing");
     let refused = [
-        lab.graph("twice").stage(StageDef::new("a", empty())).stage(StageDef::new("a", empty())).build().is_err(),
+        lab.graph("twice")
+            .stage(StageDef::new("a", empty()))
+            .stage(StageDef::new("a", empty()))
+            .build()
+            .is_err(),
         lab.graph("unknown").stage(StageDef::new("a", empty()).after("b")).build().is_err(),
         lab.graph("cycle")
             .stage(StageDef::new("a", empty()).after("b"))
@@ -122,10 +146,15 @@ pub async fn partial(lab: Lab<'_>) -> Outcome {
                 Ok(Output::ok(Data::from_iter([("done".to_owned(), json!(name))])))
             })
         });
-        graph = graph.stage(if at == 0 { stage.kind(Kind::Work) } else { stage.kind(Kind::Work).after(names[at - 1]) });
+        graph = graph.stage(if at == 0 {
+            stage.kind(Kind::Work)
+        } else {
+            stage.kind(Kind::Work).after(names[at - 1])
+        });
     }
     let graph = graph.build()?;
-    let consent = |answer: Option<bool>| -> Approver { Arc::new(move |_: &str| Box::pin(async move { answer })) };
+    let consent =
+        |answer: Option<bool>| -> Approver { Arc::new(move |_: &str| Box::pin(async move { answer })) };
     let request = |key: &str, answer| RunConfig {
         idempotency_key: Some(key.to_owned()),
         approver: Some(consent(answer)),
@@ -134,10 +163,12 @@ pub async fn partial(lab: Lab<'_>) -> Outcome {
     };
     let result = lab.run(&graph, request("request-0000000001", Some(true))).await;
     if result.end != End::Ok {
-        lab.probe.always("nothing is left of a failed order", snapshot(&held).values().all(|held| *held == 0));
+        lab.probe
+            .always("nothing is left of a failed order", snapshot(&held).values().all(|held| *held == 0));
         return loud(&result);
     }
-    lab.probe.always("each tool has acted once", names.iter().all(|name| snapshot(&held).get(*name) == Some(&1)));
+    lab.probe
+        .always("each tool has acted once", names.iter().all(|name| snapshot(&held).get(*name) == Some(&1)));
     let again = lab.run(&graph, request("request-0000000001", Some(true))).await;
     lab.probe.check_eq("a repeated request has the same answer", told(&again), told(&result));
     lab.probe.check("and acts once", names.iter().all(|name| snapshot(&held).get(*name) == Some(&1)));
@@ -164,13 +195,19 @@ pub async fn lossy(lab: Lab<'_>) -> Outcome {
     });
     let written = Snapshot::new(data(values.clone())).encode(lab.defects);
     let read = Snapshot::decode(&written)?;
-    lab.probe.check_eq("the snapshot comes back as it was", Value::Object(read.data().clone()), values.clone());
+    lab.probe.check_eq(
+        "the snapshot comes back as it was",
+        Value::Object(read.data().clone()),
+        values.clone(),
+    );
     let pass = |from: &'static str| {
         move |ctx: StageContext| -> StageFuture {
             Box::pin(async move { Ok(Output::ok(ctx.output(from).unwrap_or_default())) })
         }
     };
-    let input = |ctx: StageContext| -> StageFuture { Box::pin(async move { Ok(Output::ok(ctx.snapshot().data().clone())) }) };
+    let input = |ctx: StageContext| -> StageFuture {
+        Box::pin(async move { Ok(Output::ok(ctx.snapshot().data().clone())) })
+    };
     let graph = lab
         .graph("lossy")
         .stage(lab.asks("source", values.clone()))
@@ -183,7 +220,10 @@ pub async fn lossy(lab: Lab<'_>) -> Outcome {
     let input = result.outputs.get("input").map(|output| Value::Object(output.data.clone()));
     lab.probe.check_eq("a stage reads the snapshot as it was", input, Some(values.clone()));
     let again = result.outputs.get("source").map(|output| &output.data);
-    lab.probe.check("what is passed on is what came", result.outputs.get("second").map(|output| &output.data) == again);
+    lab.probe.check(
+        "what is passed on is what came",
+        result.outputs.get("second").map(|output| &output.data) == again,
+    );
     lab.probe.output("lossy", &told(&result));
     let made = lab.probe.effects("requests");
     made.record(written);
@@ -192,7 +232,13 @@ pub async fn lossy(lab: Lab<'_>) -> Outcome {
 
 /// Asynchronous failures: a branch is slow while another fails, hangs, is cancelled or is dropped. When a run is over, it is over.
 pub async fn background(lab: Lab<'_>) -> Outcome {
-    lab.probe.kinds([FaultKind::Error, FaultKind::Panic, FaultKind::Hang, FaultKind::LostReply, FaultKind::Latency]);
+    lab.probe.kinds([
+        FaultKind::Error,
+        FaultKind::Panic,
+        FaultKind::Hang,
+        FaultKind::LostReply,
+        FaultKind::Latency,
+    ]);
     let acted = lab.probe.effects("acted");
     let late = acted.clone();
     let slow = StageDef::new("tortoise", move |_: StageContext| -> StageFuture {
@@ -205,9 +251,17 @@ pub async fn background(lab: Lab<'_>) -> Outcome {
     });
     let graph = lab
         .graph("background")
-        .stage(lab.asks("hare", json!({ "steps": 1_234_567, "name": "Zoë", "share": 0.5, "runs": true })).timeout(Duration::from_millis(20)))
+        .stage(
+            lab.asks("hare", json!({ "steps": 1_234_567, "name": "Zoë", "share": 0.5, "runs": true }))
+                .timeout(Duration::from_millis(20)),
+        )
         .stage(slow)
-        .stage(lab.asks("end", json!({ "winner": "tortoise" })).after("hare").after("tortoise").timeout(Duration::from_millis(20)))
+        .stage(
+            lab.asks("end", json!({ "winner": "tortoise" }))
+                .after("hare")
+                .after("tortoise")
+                .timeout(Duration::from_millis(20)),
+        )
         .build()?;
     let before = acted.count();
     let result = lab.run(&graph, RunConfig::default()).await;
@@ -224,7 +278,10 @@ pub async fn background(lab: Lab<'_>) -> Outcome {
     let dropped = timeout(Duration::from_millis(10), graph.run(RunConfig::default())).await;
     lab.probe.always("a run that is dropped does not end", dropped.is_err() || !whole);
     sleep(Duration::from_millis(60)).await;
-    lab.probe.always("only a run that went through has acted", acted.count() - before == usize::from(acted_in(&result)));
+    lab.probe.always(
+        "only a run that went through has acted",
+        acted.count() - before == usize::from(acted_in(&result)),
+    );
     lab.probe.always("no run is held", graph.active_runs() == 0);
     loud(&result)?;
     lab.probe.output("background", &told(&result));
