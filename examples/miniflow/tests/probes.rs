@@ -63,6 +63,9 @@ fn how(report: &ProbeReport) -> Option<&'static str> {
     (!report.unproven.is_empty()).then_some("unproven")
 }
 
+/// Without the variable that writes the table, one defect of so many is tried: all of them take minutes.
+const SAMPLE: usize = 8;
+
 /// Every defect alone under all five. What none of them finds is listed.
 #[roadmap_test(
     "DAG-009",
@@ -73,7 +76,9 @@ fn how(report: &ProbeReport) -> Option<&'static str> {
 )]
 async fn the_probes_find_what_the_table_says(cx: &TestContext) -> Outcome {
     let mut rows = Vec::new();
-    for defect in Defect::ALL {
+    let all = std::env::var_os(WRITE).is_some();
+    let tried = Defect::ALL.iter().enumerate().filter(|(at, _)| all || at % SAMPLE == 3);
+    for (_, defect) in tried {
         let mut by = Vec::new();
         for pattern in PATTERNS {
             let report = cx
@@ -85,13 +90,27 @@ async fn the_probes_find_what_the_table_says(cx: &TestContext) -> Outcome {
         }
         rows.push((*defect, by));
     }
-    let new = table(&rows);
-    if std::env::var_os(WRITE).is_some() {
-        std::fs::write(TABLE, &new)?;
+    if all {
+        std::fs::write(TABLE, table(&rows))?;
     }
     let old = std::fs::read_to_string(TABLE).unwrap_or_default();
-    cx.check_eq("the table is what the probes find; write it with MINIFLOW_WRITE_TABLE=1", new, old);
+    for row in &rows {
+        let line = line(row);
+        let name = format!("the row of {} is what the probes find; write all with {WRITE}=1", row.0.name());
+        if !cx.check(&name, old.lines().any(|old| old == line)) {
+            println!("{line}");
+        }
+    }
     Ok(())
+}
+
+/// The row of a defect.
+fn line((defect, by): &(Defect, Vec<(Pattern, &'static str)>)) -> String {
+    if by.is_empty() {
+        return format!("* `{}`: {}", defect.name(), defect.what());
+    }
+    let by: Vec<String> = by.iter().map(|(pattern, how)| format!("{pattern}, {how}")).collect();
+    format!("| `{}`: {} | {} |", defect.name(), defect.what(), by.join("; "))
 }
 
 fn table(rows: &[(Defect, Vec<(Pattern, &'static str)>)]) -> String {
@@ -108,13 +127,12 @@ fn table(rows: &[(Defect, Vec<(Pattern, &'static str)>)]) -> String {
     )
     .unwrap();
     writeln!(text, "| defect | found by the probe of |\n|---|---|").unwrap();
-    for (defect, by) in rows.iter().filter(|(_, by)| !by.is_empty()) {
-        let by: Vec<String> = by.iter().map(|(pattern, how)| format!("{pattern}, {how}")).collect();
-        writeln!(text, "| `{}`: {} | {} |", defect.name(), defect.what(), by.join("; ")).unwrap();
+    for row in rows.iter().filter(|(_, by)| !by.is_empty()) {
+        writeln!(text, "{}", line(row)).unwrap();
     }
     writeln!(text, "\n## Not found by these five\n").unwrap();
-    for (defect, _) in rows.iter().filter(|(_, by)| by.is_empty()) {
-        writeln!(text, "* `{}`: {}", defect.name(), defect.what()).unwrap();
+    for row in rows.iter().filter(|(_, by)| by.is_empty()) {
+        writeln!(text, "{}", line(row)).unwrap();
     }
     text
 }

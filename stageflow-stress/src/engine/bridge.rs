@@ -172,7 +172,8 @@ impl EventBridge {
     }
 
     /// Audits the status of every stage: each that began has one end and each end a beginning; a retry is no success, so it is followed by
-    /// another beginning or by a failure; only what may be skipped is; a run in which a stage failed is not completed.
+    /// another beginning or by a failure; only what may be skipped is; a run in which a stage failed is not completed, and one that failed has a
+    /// stage that did not go well.
     #[must_use]
     pub fn audit(&self) -> Checked {
         const NAME: &str = "stage_events";
@@ -248,6 +249,14 @@ fn wrong_run(run: &str, marks: &[Mark], seen: &Seen) -> Option<String> {
     if ends > 1 {
         return Some(format!("it has {ends} ends"));
     }
+    let of_run = || seen.marks.iter().filter(|((of, stage), _)| of == run && stage.is_some());
+    let ended_well = |marks: &[Mark]| matches!(marks.last(), Some(Mark::Completed | Mark::Skipped));
+    if marks.contains(&Mark::Failed)
+        && of_run().next().is_some()
+        && of_run().all(|(_, marks)| ended_well(marks))
+    {
+        return Some("it failed, and each of its stages is told as done".to_owned());
+    }
     let completed = marks.contains(&Mark::Completed);
     failed().filter(|_| completed).map(|stage| format!("it is completed, and its stage `{stage}` failed"))
 }
@@ -314,6 +323,10 @@ mod tests {
             (&["stage.retry_scheduled pay"], "without having begun"),
             (&["stage.retrying pay"], "is run again without having begun"),
             (&["stage.skipped pay"], "was skipped, and may not be"),
+            (
+                &["pipeline.started", "stage.started pay", "stage.completed pay", "pipeline.failed"],
+                "is told as done",
+            ),
             (&["pipeline.started"], "it began and has no end"),
             (
                 &["pipeline.started", "stage.started pay", "stage.failed pay", "pipeline.completed"],

@@ -82,8 +82,8 @@ impl ProbeBuilder<'_> {
         outcome.map(|()| report)
     }
 
-    /// Runs all phases and only reports: for a target of which it is known that something is wrong with it, such as one with a planted
-    /// defect. Nothing becomes a finding.
+    /// Runs the phases and only reports: for a target of which it is known that something is wrong with it, such as one with a planted
+    /// defect. Nothing becomes a finding, nothing is made small, and what is wrong without faults already needs no campaign.
     pub async fn examine(self, scenario: impl AsyncFn(&Probe) -> Outcome) -> ProbeReport {
         let scenario = Given(scenario);
         let (proof, outcome) = Campaign::new(self.cx, &scenario, self.patterns, false).all().await;

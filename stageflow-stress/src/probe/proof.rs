@@ -119,6 +119,21 @@ impl ArmSeen {
         self.accounting.silent > 0 || left
     }
 
+    /// Its failure, with nothing made small.
+    fn as_found(&self, failed: u32, of: u32) -> SilentFailure {
+        SilentFailure {
+            found_in: self.phase,
+            found: self.plan.clone(),
+            plan: self.plan.clone(),
+            failed,
+            of,
+            runs: of,
+            minimal: false,
+            reported: self.reported,
+            seen: self.wrong.clone(),
+        }
+    }
+
     /// The ports that it called, with how often.
     pub(super) fn ports(&self) -> &BTreeMap<String, PortCounts> {
         &self.report.ports
@@ -355,22 +370,35 @@ impl Proof {
         Duration::from_secs_f64((self.times.control_ms + self.times.campaign_ms) / 1_000.0)
     }
 
+    /// Whether something was wrong without faults already.
+    pub(super) fn has_wrong_control(&self) -> bool {
+        !self.control_wrong.is_empty()
+    }
+
+    /// Takes the failures as they were found: each kind of fault at each port once.
+    pub(super) fn failures_as_found(&mut self) {
+        let mut known: Vec<String> = Vec::new();
+        let failing: Vec<SilentFailure> = self
+            .arms
+            .iter()
+            .filter(|arm| arm.is_silent())
+            .filter(|arm| {
+                let said = said(&arm.plan);
+                let new = !known.contains(&said);
+                known.push(said);
+                new
+            })
+            .map(|arm| arm.as_found(1, 1))
+            .collect();
+        self.failures.extend(failing);
+    }
+
     /// A stored plan was run, and nothing else. Its failures are those of each run.
     pub(super) fn replayed(&mut self) {
         let failed = self.arms.iter().filter(|arm| arm.is_silent()).count() as u32;
-        if let Some(arm) = self.arms.iter().find(|arm| arm.is_silent()) {
-            self.failures.push(SilentFailure {
-                found_in: Phase::Replay,
-                found: arm.plan.clone(),
-                plan: arm.plan.clone(),
-                failed,
-                of: self.arms.len() as u32,
-                runs: self.arms.len() as u32,
-                minimal: false,
-                reported: arm.reported,
-                seen: arm.wrong.clone(),
-            });
-        }
+        let of = self.arms.len() as u32;
+        let failure = self.arms.iter().find(|arm| arm.is_silent()).map(|arm| arm.as_found(failed, of));
+        self.failures.extend(failure);
         if let Some(why) = self.arms.iter().find_map(|arm| arm.unusable.clone()) {
             self.not(&why);
         }

@@ -10,7 +10,7 @@ use miniflow::{
 use serde_json::{Value, json};
 use stageflow_stress::effects::Effects;
 use stageflow_stress::engine::EventBridge;
-use stageflow_stress::fault::{InjectedError, Port};
+use stageflow_stress::fault::{FaultKind, InjectedError, Port};
 use stageflow_stress::prelude::*;
 
 /// The instruments of one run of a scenario.
@@ -18,6 +18,16 @@ pub struct Lab<'p> {
     pub probe: &'p Probe,
     pub defects: Defects,
 }
+
+/// The stages of all scenarios: an error names one of them.
+const STAGES: [&str; 14] = [
+    "fetch", "rank", "enrich", "policy", "store", "classify", "reply", "reserve", "charge", "ship", "source",
+    "hare", "tortoise", "end",
+];
+
+/// The faults of transport: what answers say is another matter.
+pub const TRANSPORT: [FaultKind; 5] =
+    [FaultKind::Error, FaultKind::Panic, FaultKind::Loss, FaultKind::LostReply, FaultKind::Latency];
 
 /// A port that answers with JSON.
 pub type JsonPort = Arc<dyn Fn() -> Boxed<'static, Result<Value, InjectedError>> + Send + Sync>;
@@ -66,7 +76,7 @@ impl Lab<'_> {
         if result.end == End::Failed {
             let told = result.error.as_deref().unwrap_or_default();
             self.probe
-                .always("an error says what happened", told.contains("fault-") || told.contains("denied"));
+                .always("an error says where it happened", STAGES.iter().any(|stage| told.contains(stage)));
         }
         result
     }
