@@ -21,6 +21,7 @@
 //! ```
 
 mod audit;
+#[cfg(feature = "oracle")]
 mod bridge;
 mod capability;
 mod options;
@@ -33,6 +34,7 @@ mod spec;
 mod tests;
 
 pub use audit::{audit, compare};
+#[cfg(feature = "oracle")]
 pub use bridge::{EventBridge, Mark};
 pub use capability::{Capabilities, Capability};
 pub use options::{Breaker, Hook, InterceptorSpec, Interrupt, InterruptHow, Moment, RunOptions, SinkSpec};
