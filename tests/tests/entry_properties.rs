@@ -32,7 +32,8 @@ fn plain() {}
     expect_panic = "boom",
     expect_errors("refused", "reset"),
     waive_log("D8: visited node because each node is one line", "D3 because words decide nothing"),
-    allow(leaked_task, background_panic),
+    allow(leaked_task = "the pool stays", background_panic),
+    tune(retry_passed = Low),
     fail_on = Medium
 )]
 #[ignore = "registered, not run"]
@@ -149,7 +150,8 @@ fn every_argument_arrives() {
         options.waive_log,
         [(8, "visited node", "each node is one line"), (3, "", "words decide nothing")]
     );
-    assert_eq!(options.allow, ["leaked_task", "background_panic"]);
+    assert_eq!(options.allow, [("leaked_task", "the pool stays"), ("background_panic", "")]);
+    assert_eq!(options.tune, [("retry_passed", Severity::Low)]);
     assert_eq!(options.fail_on, Some(Severity::Medium));
 }
 

@@ -144,8 +144,10 @@ pub struct Options {
     pub expect_errors: &'static [&'static str],
     /// Waived observations of the log analysis: detector, a part of what it sees, and why that is right.
     pub waive_log: &'static [(u8, &'static str, &'static str)],
-    /// Names of waived stock observers.
-    pub allow: &'static [&'static str],
+    /// Names of waived stock observers, each with its reason or an empty text.
+    pub allow: &'static [(&'static str, &'static str)],
+    /// Names of stock observers, each with the severity that its findings have in this test.
+    pub tune: &'static [(&'static str, Severity)],
     /// Severity from which an unknown finding is red.
     pub fail_on: Option<Severity>,
 }
@@ -174,6 +176,7 @@ impl Options {
         expect_errors: &[],
         waive_log: &[],
         allow: &[],
+        tune: &[],
         fail_on: None,
     };
 }

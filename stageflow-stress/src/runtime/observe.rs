@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::earlier_logs::look_back;
 use super::session::Session;
+use super::stock;
 use super::verdict::{self, BodyOutcome};
 use crate::capture::{payload_text, quietly};
 use crate::classify::Severity;
@@ -26,6 +27,8 @@ pub fn observe(inner: &Inner, session: &Session, outcome: &BodyOutcome) -> Analy
     // Counted before the file is read: what is written in between must not look like a loss.
     let summary = inner.active.log.summary(session.partial(inner));
     let text = inner.active.log.text();
+    let passed = verdict::decide(inner, session, outcome).red.is_empty() && outcome.skipped.is_none();
+    stock::observe(inner, &parse(&text).records, passed);
     let analysis = analyse_log(inner, session, outcome, text.as_bytes(), &summary);
     let observers = registry::observers_of(inner.entry.id);
     if !observers.is_empty() {
