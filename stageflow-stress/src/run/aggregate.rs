@@ -9,6 +9,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -113,6 +114,10 @@ pub struct AggregatedFinding {
     pub occurrences: u64,
     /// The finding as its document has it.
     pub json: Box<RawValue>,
+    /// Whether it says already from which run it comes.
+    aggregated: bool,
+    /// Whether another tool said what its status is.
+    imported: bool,
 }
 
 #[derive(Serialize)]
@@ -142,6 +147,8 @@ struct Slim<'a> {
     updated_at: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
     x_stageflow: Option<SlimExtension<'a>>,
+    #[serde(default)]
+    x_aggregate: Option<IgnoredAny>,
 }
 
 #[derive(Deserialize)]
@@ -154,6 +161,9 @@ struct SlimExtension<'a> {
     fingerprint: Option<Cow<'a, str>>,
     #[serde(default)]
     occurrences: Option<u64>,
+    /// The finding as another tool wrote it.
+    #[serde(default)]
+    foreign: Option<IgnoredAny>,
 }
 
 #[derive(Deserialize)]
@@ -225,8 +235,11 @@ pub fn aggregate(runs: impl AsRef<Path>, options: &AggregateOptions) -> Result<A
     for run in kept {
         for (mut finding, seen_at) in run.findings.into_iter().zip(run.seen_at) {
             if let (Some(known), Some(fingerprint)) = (&options.known, &finding.fingerprint) {
-                let status = known.lookup(fingerprint).map(|known| known.status(&seen_at));
-                finding.status = Word::Known(status.unwrap_or(FindingStatus::Open));
+                match known.lookup(fingerprint) {
+                    Some(known) => finding.status = Word::Known(known.status(&seen_at)),
+                    None if finding.imported => {}
+                    None => finding.status = Word::Known(FindingStatus::Open),
+                }
             }
             let key = finding.fingerprint.as_ref().filter(|_| !options.every_sighting);
             let Some(key) = key.map(|fingerprint| (finding.entry.clone(), fingerprint.clone())) else {
@@ -367,12 +380,12 @@ impl Aggregate {
         for (position, finding) in self.findings.iter().enumerate() {
             out.write_all(if position == 0 { b"\n" } else { b",\n" })?;
             let text = finding.json.get();
-            let open = text.trim_end().strip_suffix('}').unwrap_or(text).trim_end();
             // A document that was aggregated before says so already.
-            if open.contains("\"x_aggregate\"") {
+            if finding.aggregated {
                 out.write_all(text.as_bytes())?;
                 continue;
             }
+            let open = text.trim_end().strip_suffix('}').unwrap_or(text).trim_end();
             let added = serde_json::to_string(&Added {
                 entry: &finding.entry,
                 run_path: &finding.run_path,
@@ -544,15 +557,19 @@ fn slim(
         runs: 1,
         occurrences: 1,
         json: raw.to_owned(),
+        aggregated: false,
+        imported: false,
     };
     if let Ok(slim) = serde_json::from_str::<Slim<'_>>(raw.get()) {
         let (mut kind, mut severity, mut fingerprint, mut occurrences) =
             (slim.kind, slim.severity, None, None);
+        let mut imported = false;
         if let Some(extension) = slim.x_stageflow {
             kind = extension.kind.unwrap_or(kind);
             severity = extension.severity.unwrap_or(severity);
             fingerprint = extension.fingerprint.map(Cow::into_owned);
             occurrences = extension.occurrences;
+            imported = extension.foreign.is_some();
         }
         let seen_at = slim.updated_at.or(slim.created_at).map(Cow::into_owned).unwrap_or_default();
         let found = AggregatedFinding {
@@ -560,6 +577,8 @@ fn slim(
             fingerprint,
             component: slim.component.map(Cow::into_owned),
             occurrences: occurrences.unwrap_or(1),
+            aggregated: slim.x_aggregate.is_some(),
+            imported,
             ..finding(kind.into_owned(), severity.into_owned(), slim.status.into_owned())
         };
         return Ok((found, seen_at));
@@ -579,6 +598,8 @@ fn slim(
         fingerprint: read.fingerprint.clone(),
         component: read.component.clone(),
         occurrences: read.occurrences,
+        aggregated: read.field("x_aggregate").is_some(),
+        imported: read.is_imported(),
         ..finding(read.kind.to_string(), read.severity.to_string(), read.status.to_string())
     };
     Ok((found, read.updated_at.clone().or(read.created_at.clone()).unwrap_or_default()))

@@ -3,6 +3,7 @@
 mod aggregate;
 mod catalogue;
 mod claim;
+mod contents;
 mod environment;
 mod files;
 mod fold;
@@ -27,6 +28,8 @@ mod write;
 pub use aggregate::{Aggregate, AggregateOptions, AggregatedFinding, aggregate};
 pub use ignored::{IgnoreProblem, IgnoreProblemKind, ignored};
 pub use import::{ImportError, import};
+#[cfg(feature = "cli")]
+pub(crate) use import::import_as_run;
 pub use merge::{MergeError, Merged, Together, merge};
 #[cfg(feature = "cli")]
 pub use retention::{Archived, archive, restore};
@@ -43,6 +46,10 @@ pub(crate) use catalogue::{Catalogue, Catalogued, PlaceState, Registered, test_k
 pub(crate) use claim::claim_by_hand;
 pub(crate) use claim::read_info;
 pub(crate) use claim::{folders_of, newer_major_format};
+#[cfg(feature = "html")]
+pub(crate) use contents::Contents;
+#[cfg(feature = "cli")]
+pub(crate) use contents::read_stored;
 pub(crate) use files::{create_unique, locked, shown_below, write_atomically, write_whole};
 #[cfg(feature = "cli")]
 pub(crate) use fold::read_state;
