@@ -1,5 +1,6 @@
 //! Helpers shared by the end-to-end tests: real downstream projects, built and run by the real cargo.
 
+mod answers;
 pub mod browser;
 
 use std::collections::BTreeMap;
@@ -327,11 +328,22 @@ impl Spoken {
         self
     }
 
-    /// Standard output as JSON.
+    /// Standard output as JSON. An answer of the command line is checked under the published schema of its command.
     #[track_caller]
     pub fn json(&self) -> Value {
-        serde_json::from_str(&self.out)
-            .unwrap_or_else(|error| panic!("`{}`: {error}:\n{}\n{}", self.line, self.out, self.err))
+        let value = serde_json::from_str(&self.out)
+            .unwrap_or_else(|error| panic!("`{}`: {error}:\n{}\n{}", self.line, self.out, self.err));
+        answers::check(&self.line, &value);
+        value
+    }
+
+    /// Why there is no answer, as JSON.
+    #[track_caller]
+    pub fn error_json(&self) -> Value {
+        let value = serde_json::from_str(&self.err)
+            .unwrap_or_else(|error| panic!("`{}`: {error}:\n{}", self.line, self.err));
+        answers::check_as("error", &self.line, &value);
+        value
     }
 }
 

@@ -60,7 +60,7 @@ pub(crate) fn empty() -> RunState {
         findings: Vec::new(),
         ledger: Vec::new(),
         imports: Vec::new(),
-        last_at: String::new(),
+        last_at: "2026-01-14T09:00:00Z".to_owned(),
         catalogue: None,
         losses: Vec::new(),
         unreadable_lines: 0,

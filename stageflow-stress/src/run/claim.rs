@@ -355,6 +355,35 @@ mod tests {
     }
 
     #[test]
+    fn where_runs_are_kept_what_git_would_drop_is_noted_once_and_told() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = directory.path();
+        let git = |arguments: &[&str]| {
+            std::process::Command::new("git").args(arguments).current_dir(root).status().is_ok_and(|s| s.success())
+        };
+        // Without git there is nothing to ask.
+        if !git(&["init", "-q"]) {
+            return;
+        }
+        fs::write(root.join(".gitignore"), "*.json\n").unwrap();
+        fs::write(root.join("Cargo.toml"), "[workspace]\n").unwrap();
+        let mut settings = Settings::load(root).unwrap();
+        (settings.root, settings.runs) = (root.to_owned(), root.join("runs"));
+        let invocation = Invocation { key: "k".to_owned(), runner: "direct" };
+        let entry = crate::report::fixture_run().info.entry;
+        settings.keep = true;
+        prepare(&settings.runs, true).unwrap();
+        let (_, info) = claim(&settings.runs, &settings, &invocation, 1, &entry).unwrap();
+        let [drops] = info.git_drops.as_slice() else { panic!("{:?}", info.git_drops) };
+        assert!(drops.starts_with(".gitignore:1: `*.json` drops findings.json"), "{drops}");
+        assert!(drops.contains("write instead: /runs/*/run-*/results/logs/*.log"), "{drops}");
+        settings.keep = false;
+        let other = Invocation { key: "l".to_owned(), runner: "direct" };
+        let (_, info) = claim(&settings.runs, &settings, &other, 1, &entry).unwrap();
+        assert_eq!(info.git_drops, [] as [String; 0], "runs that are not kept lose nothing");
+    }
+
+    #[test]
     fn runs_are_ignored_by_git_unless_they_are_kept() {
         let directory = tempfile::tempdir().unwrap();
         prepare(directory.path(), false).unwrap();
