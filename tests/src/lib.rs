@@ -259,8 +259,23 @@ pub fn install(command: &str, root: &Path) {
 
 /// Runs a line of a shell in a directory, with the command line on the path.
 pub fn shell(directory: &Path, line: &str, variables: &[(&str, &str)]) -> Spoken {
+    shell_with(directory, line, variables, command_line())
+}
+
+/// What follows a hint on its line.
+#[track_caller]
+pub fn hint<'a>(text: &'a str, hint: &str) -> &'a str {
+    text.lines()
+        .find_map(|line| line.trim().strip_prefix(hint))
+        .unwrap_or_else(|| panic!("no hint `{hint}` in:\n{text}"))
+        .trim()
+}
+
+/// The same with the command line of another directory, and with no other one.
+pub fn shell_with(directory: &Path, line: &str, variables: &[(&str, &str)], bin: &Path) -> Spoken {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let dirs = std::iter::once(command_line().to_owned()).chain(std::env::split_paths(&path));
+    let others = std::env::split_paths(&path).filter(|dir| !dir.join("stageflow-test").is_file());
+    let dirs = std::iter::once(bin.to_owned()).chain(others);
     let mut command = Command::new("sh");
     clean(&mut command);
     let output = command

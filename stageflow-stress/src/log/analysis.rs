@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::detect::{Detected, detect, takes_back, tells_of_failure};
 use super::detectors::{detectors, findings};
-use super::digest::{ErrorCounts, LogDigest, LossFacts, TargetCounts, TemplateCounts};
+use super::digest::{ErrorCounts, LogDigest, LogTimeline, LossFacts, TargetCounts, TemplateCounts};
 use super::event::{Kind as RecordKind, Log, NO_TIME};
 use super::format::{Level, LogRecord, ParsedLog, Route, parse, timestamp};
 use super::own::neutral;
@@ -26,6 +26,8 @@ pub(super) const GROUPS: usize = 500;
 const LINES: usize = 200;
 /// Targets that are listed.
 const TARGETS: usize = 200;
+/// Parts of the time of a log whose records are counted.
+const PARTS: usize = 60;
 
 /// What is known of the test besides its log.
 #[derive(Debug, Clone, Copy)]
@@ -308,6 +310,7 @@ fn count_records(log: &ParsedLog<'_>, input: &AnalysisInput<'_>) -> LogDigest {
         span_seconds: span,
         records_per_second: span.filter(|span| *span > 0.0).map(|span| records as f64 / span),
         error_rate: (records > 0).then(|| failed as f64 / records as f64),
+        timeline: timeline(log, first, last),
         errors: ErrorCounts::default(),
         loss: loss(log, input.summary),
         detectors: Vec::new(),
@@ -322,6 +325,29 @@ fn count_records(log: &ParsedLog<'_>, input: &AnalysisInput<'_>) -> LogDigest {
         templates_omitted: 0,
         coarse_messages: 0,
     }
+}
+
+/// How many records came when.
+fn timeline(log: &ParsedLog<'_>, first: u64, last: u64) -> Option<LogTimeline> {
+    // Fewer parts than records: a part of its own for each says nothing of their number.
+    let parts = (log.records.len() / 2).clamp(2, PARTS);
+    let width = last.checked_sub(first).filter(|span| *span > 0)?.div_ceil(parts as u64);
+    let mut timeline = LogTimeline {
+        width_seconds: width as f64 / 1e6,
+        records: vec![0; parts],
+        warnings: vec![0; parts],
+        errors: vec![0; parts],
+    };
+    for record in &log.records {
+        let part = usize::try_from((record.micros - first) / width).unwrap_or(parts).min(parts - 1);
+        timeline.records[part] += 1;
+        match record.level {
+            Some(Level::Error | Level::Critical) => timeline.errors[part] += 1,
+            Some(Level::Warning) => timeline.warnings[part] += 1,
+            _ => {}
+        }
+    }
+    Some(timeline)
 }
 
 /// Everything that speaks against the log being whole.

@@ -118,7 +118,8 @@ impl Schema {
     #[must_use]
     pub fn of_file(path: &str) -> Option<Self> {
         let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
-        Some(match (folder, name) {
+        let name = &without_sum(name);
+        Some(match (folder, name.as_str()) {
             ("", "findings.json") => Schema::FindingsUpstream,
             ("", "strengths.json" | "bugs.json" | "dx.json" | "improvements.json") => Schema::Ledger,
             ("", "aggregated_findings.json") => Schema::AggregatedFindings,
@@ -165,6 +166,7 @@ impl Schema {
     ///
     /// assert_eq!(Schema::of_stored("DAG-005/run-2026-01-14-001/findings.json"), Some(Schema::FindingsUpstream));
     /// assert_eq!(Schema::of_stored("DAG-005/findings.registry.json"), Some(Schema::Registry));
+    /// assert_eq!(Schema::of_file("results/logs/a_stats.0a1b2c3d.json"), Some(Schema::LogStats), "one of several after a merge");
     /// assert_eq!(Schema::of_stored("DAG-005/run-2026-01-14-001/mocks/data/scale/orders.json"), None);
     /// ```
     #[must_use]
@@ -213,6 +215,17 @@ impl Schema {
         });
         let position = Schema::ALL.iter().position(|schema| *schema == self);
         position.and_then(|position| parsed.get(position)).unwrap_or(&Value::Null)
+    }
+}
+
+/// The name without the checksum that a merge gave it because several machines had different files of that name.
+fn without_sum(name: &str) -> String {
+    let parts: Vec<&str> = name.rsplitn(3, '.').collect();
+    match parts[..] {
+        [ending, sum, stem] if sum.len() == 8 && sum.bytes().all(|b| b.is_ascii_hexdigit()) => {
+            format!("{stem}.{ending}")
+        }
+        _ => name.to_owned(),
     }
 }
 
