@@ -16,7 +16,7 @@ fn old_run(root: &Path, name: &str) -> PathBuf {
     for (path, content) in [
         (start.log.as_str(), vec![b'l'; 5000]),
         ("results/logs/it__t0_analysis.md", b"# Log\n".to_vec()),
-        ("results/traces/trace_1_x.json", b"{}".to_vec()),
+        ("results/traces/trace_1_x.json", br#"{"resourceSpans":[]}"#.to_vec()),
         ("results/golden/a.diff", b"-1\n+2\n".to_vec()),
         ("mocks/data/scale/big.bin", vec![7; 2 << 20]),
         ("tests/it.rs", b"fn main() {}".to_vec()),
