@@ -109,31 +109,31 @@ words! {
 words! {
     /// What decides right from wrong in a test.
     pub enum Oracle: "oracle" {
-        /// Limits on sizes, counts or values hold.
+        #[doc = include_str!("../docs/checkers/bounds.md")]
         Bounds = "bounds",
-        /// Views of the same state agree.
+        #[doc = include_str!("../docs/checkers/consistency.md")]
         Consistency = "consistency",
-        /// Spending stays within its budget.
+        #[doc = include_str!("../docs/checkers/cost.md")]
         Cost = "cost",
-        /// What was acknowledged survives.
+        #[doc = include_str!("../docs/checkers/durability.md")]
         Durability = "durability",
-        /// Doing it twice changes nothing.
+        #[doc = include_str!("../docs/checkers/idempotency.md")]
         Idempotency = "idempotency",
-        /// Logs, metrics and traces tell what happened.
+        #[doc = include_str!("../docs/checkers/observability.md")]
         Observability = "observability",
-        /// Only what is allowed is done.
+        #[doc = include_str!("../docs/checkers/permission.md")]
         Permission = "permission",
-        /// Data has the declared shape.
+        #[doc = include_str!("../docs/checkers/schema.md")]
         Schema = "schema",
-        /// Attacks and leaks are prevented.
+        #[doc = include_str!("../docs/checkers/security.md")]
         Security = "security",
-        /// Exactly the intended effects happen.
+        #[doc = include_str!("../docs/checkers/side-effect.md")]
         SideEffect = "side_effect",
-        /// State changes only along declared transitions.
+        #[doc = include_str!("../docs/checkers/state-change.md")]
         StateChange = "state_change",
-        /// Order and deadlines hold.
+        #[doc = include_str!("../docs/checkers/timing.md")]
         Timing = "timing",
-        /// Every step can be followed from its trace.
+        #[doc = include_str!("../docs/checkers/trace.md")]
         Trace = "trace",
     }
 }

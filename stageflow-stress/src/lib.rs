@@ -50,8 +50,10 @@
 //!
 //! # Features
 //!
-//! None is on by default.
+//! None is on by default: attributes, runtime, probes, faults, logs, findings and reports are always there.
 //!
+//! * `full`: the four instruments `load` (with [`resources`]), `oracle`, `scenario` and `conformance` (with [`engine`]). Each is
+//!   a feature of its own name as well, for a shorter build. No dependencies but one, `hdrhistogram` for `load`.
 //! * `cli`: the command line `stageflow-test` and the exports. Brings `html`.
 //! * `html`: `report.html` in every run folder and `runs/index.html` over all. No dependencies of its own.
 //! * `log`: records of the crate `log` in the logs of the tests.
@@ -68,11 +70,13 @@ mod capture;
 pub mod classify;
 #[cfg(feature = "cli")]
 pub mod cli;
+#[cfg(feature = "conformance")]
 pub mod conformance;
 pub mod context;
 #[cfg(feature = "cli")]
 mod coverage;
 pub mod effects;
+#[cfg(any(feature = "conformance", feature = "worker"))]
 pub mod engine;
 #[cfg(feature = "cli")]
 mod export;
@@ -82,9 +86,11 @@ mod golden;
 mod install;
 mod journal;
 pub mod limits;
+#[cfg(feature = "load")]
 pub mod load;
 mod log;
 mod markdown;
+#[cfg(feature = "oracle")]
 pub mod oracle;
 mod outcome;
 mod own_main;
@@ -94,10 +100,12 @@ pub mod quality;
 mod redact;
 mod registry;
 pub mod report;
+#[cfg(feature = "load")]
 pub mod resources;
 pub mod roadmap;
 pub mod run;
 mod runtime;
+#[cfg(feature = "scenario")]
 pub mod scenario;
 pub mod schema;
 mod settings;

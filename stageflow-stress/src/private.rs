@@ -7,6 +7,7 @@ pub use ::serde_json;
 
 pub use crate::assertion::{Kind as SiteKind, RegisteredSite, Site, SiteHits};
 pub use crate::classify::{Category, Oracle, Pattern, PipelineKind, Priority, Risk, Severity};
+#[cfg(feature = "conformance")]
 pub use crate::conformance::private as conformance;
 pub use crate::outcome::IntoOutcome;
 pub use crate::own_main::own_main;

@@ -24,3 +24,14 @@ impl Drop for TempDir {
         let _ = std::fs::remove_dir_all(&self.0);
     }
 }
+
+/// A number from 0 to below 1 for a number, the same on every machine: what tests draw from. The mixing is SplitMix64's.
+pub(crate) fn unit_of(number: u64) -> f64 {
+    const STEP: u64 = 0x9E37_79B9_7F4A_7C15;
+    let mix = |mut z: u64| {
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    };
+    (mix(mix(number.wrapping_add(STEP)) ^ STEP) >> 11) as f64 / (1_u64 << 53) as f64
+}

@@ -42,7 +42,7 @@ impl Project {
         let root = directory.path();
         let manifest = format!(
             "[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n[workspace]\n\n[dev-dependencies]\n\
-             stageflow-stress = {{ path = {:?} }}\nserde_json = \"1\"\ntracing = \"0.1\"\n{dependencies}\n\n[profile.dev]\ndebug = \"line-tables-only\"\n",
+             stageflow-stress = {{ features = [\"full\"], path = {:?} }}\nserde_json = \"1\"\ntracing = \"0.1\"\n{dependencies}\n\n[profile.dev]\ndebug = \"line-tables-only\"\n",
             repository().join("stageflow-stress")
         );
         write(&root.join("Cargo.toml"), &manifest);

@@ -1,13 +1,13 @@
 //! Faults as users meet them: in the run folder, replayed by one command, red where nothing was delivered, and in front of
 //! a real server.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use stageflow_stress::fault::{Fault, FaultKind, FaultPlan, Faults, Schedule, TcpProxy};
+use stageflow_stress::fault::{Fault, FaultKind, FaultPlan, Faults, Schedule, Shrink, TcpProxy};
 use stageflow_stress_tests::{Project, by_title, have, json};
 
 static PROJECT: LazyLock<Project> = LazyLock::new(|| {
@@ -43,6 +43,52 @@ fn delivered_faults_are_kept_and_replay_with_one_command() {
     PROJECT
         .one("retries", &[("STAGEFLOW_FAULT_PLAN", "nowhere.json")])
         .red_with("STAGEFLOW_FAULT_PLAN is `nowhere.json`");
+}
+
+/// Follows a command that a red test printed, as its reader does.
+fn follow(line: &str) -> (bool, String) {
+    let mut shell = Command::new("sh");
+    stageflow_stress_tests::clean(&mut shell);
+    let output = shell
+        .args(["-c", line])
+        .current_dir(PROJECT.root())
+        .env("CARGO_TARGET_DIR", stageflow_stress_tests::target_directory())
+        .output()
+        .unwrap();
+    let text = [output.stdout, output.stderr].concat();
+    (output.status.success(), String::from_utf8_lossy(&text).into_owned())
+}
+
+#[test]
+fn a_failing_plan_is_replayed_by_the_printed_command_and_made_small() {
+    let red = PROJECT.one("fails_under_one_of_five", &[]);
+    red.red_with("check failed: charged in the end");
+    let printed = "the same faults, whatever its source says: ";
+    let line = red.text.lines().find_map(|line| line.trim().strip_prefix(printed)).unwrap();
+    let (green, text) = follow(line);
+    assert!(!green && text.contains("check failed: charged in the end"), "{line}:\n{text}");
+
+    // The stored plan, made smaller with whole runs of the test as the judge.
+    let stored = line.strip_prefix("STAGEFLOW_FAULT_PLAN=").unwrap().split(' ').next().unwrap();
+    let plan = FaultPlan::load(PROJECT.root().join(stored)).unwrap();
+    assert_eq!(plan.len(), 5);
+    let candidate = PROJECT.root().join("candidate.json");
+    let fails = |plan: FaultPlan| {
+        std::fs::write(&candidate, plan.to_json()).unwrap();
+        let ran =
+            PROJECT.one("fails_under_one_of_five", &[("STAGEFLOW_FAULT_PLAN", candidate.to_str().unwrap())]);
+        // A plan whose faults do not strike is red, too: that is another failure.
+        std::future::ready(ran.text.contains("check failed: charged in the end"))
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let shrunk = runtime.block_on(Shrink::default().run(&plan, fails)).unwrap();
+    let [fault] = shrunk.plan.faults.as_slice() else { panic!("{}", shrunk.plan.to_json()) };
+    assert_eq!((fault.kind, fault.port.as_str()), (FaultKind::Reset, "charge"));
+
+    // And the small one is red by the same command.
+    std::fs::write(PROJECT.root().join("small.json"), shrunk.plan.to_json()).unwrap();
+    let (green, text) = follow(&line.replace(stored, "small.json"));
+    assert!(!green && text.contains("check failed: charged in the end"), "{text}");
 }
 
 #[test]
@@ -105,9 +151,9 @@ impl HttpServer {
     }
 }
 
-fn get(address: SocketAddr) -> Result<(Option<usize>, usize), std::io::Error> {
+fn get(address: SocketAddr, patience: Duration) -> Result<(Option<usize>, usize), std::io::Error> {
     let mut client = TcpStream::connect(address)?;
-    client.set_read_timeout(Some(Duration::from_secs(30)))?;
+    client.set_read_timeout(Some(patience))?;
     client.write_all(b"GET /big HTTP/1.0\r\n\r\n")?;
     let mut answer = Vec::new();
     client.read_to_end(&mut answer)?;
@@ -125,26 +171,131 @@ fn the_proxy_in_front_of_a_real_http_server() {
         return;
     }
     let server = HttpServer::start();
-    // Connection by connection: reset, answer lost, cut, slow, late, untouched.
+    // Connection by connection: reset, refused, lost on the way there, answer lost, cut, slow, late, cut off, untouched.
     let plan = FaultPlan::new()
         .add("files", FaultKind::Reset, Schedule::Nth(1))
-        .add("files", FaultKind::LostReply, Schedule::Nth(2))
-        .with(Fault::new("files", FaultKind::Cut, Schedule::Nth(3)).amount(100_000))
-        .with(Fault::new("files", FaultKind::SlowChunks, Schedule::Nth(4)).amount(50_000).millis(5))
-        .with(Fault::new("files", FaultKind::Latency, Schedule::Nth(5)).millis(20));
+        .add("files", FaultKind::Flap, Schedule::Nth(2))
+        .add("files", FaultKind::Loss, Schedule::Nth(3))
+        .add("files", FaultKind::LostReply, Schedule::Nth(4))
+        .with(Fault::new("files", FaultKind::Cut, Schedule::Nth(5)).amount(100_000))
+        .with(Fault::new("files", FaultKind::SlowChunks, Schedule::Nth(6)).amount(50_000).millis(5))
+        .with(Fault::new("files", FaultKind::Latency, Schedule::Nth(7)).millis(20))
+        .with(Fault::new("files", FaultKind::Partition, Schedule::Nth(8)).millis(50));
     let faults = Faults::new(plan);
     let proxy = TcpProxy::start(&faults, "files", server.address).unwrap();
+    let get = |patience| get(proxy.address(), Duration::from_millis(patience));
 
-    assert!(get(proxy.address()).is_err(), "reset");
-    assert!(get(proxy.address()).map_or(true, |(_, body)| body == 0), "the answer is lost");
-    let (length, body) = get(proxy.address()).unwrap();
+    assert!(get(30_000).is_err(), "reset");
+    assert!(get(30_000).is_err(), "refused");
+    let lost = get(200).unwrap_err();
+    assert!(matches!(lost.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut), "lost: {lost}");
+    assert!(get(30_000).map_or(true, |(_, body)| body == 0), "the answer is lost");
+    let (length, body) = get(30_000).unwrap();
     assert!(length == Some(200_000) && body < 100_000 && body > 90_000, "cut: {body} of {length:?}");
-    for what in ["slow", "late", "untouched"] {
-        assert_eq!(get(proxy.address()).unwrap(), (Some(200_000), 200_000), "{what}");
+    for what in ["slow", "late", "cut off for a while", "untouched"] {
+        assert_eq!(get(30_000).unwrap(), (Some(200_000), 200_000), "{what}");
     }
     drop(proxy);
     let report = faults.report();
+    assert_eq!((report.armed, report.delivered), (8, 8), "{report}");
+    // The server's own log: all but the three whose request never reached it.
+    assert_eq!(server.requests(), 6);
+}
+
+/// A Redis server on a socket of its own, without a file.
+struct Redis {
+    child: Child,
+    address: SocketAddr,
+}
+
+impl Redis {
+    fn start() -> Self {
+        // A port that was free a moment ago.
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let mut child = Command::new("redis-server")
+            .args([
+                "--port",
+                &free.port().to_string(),
+                "--bind",
+                "127.0.0.1",
+                "--save",
+                "",
+                "--appendonly",
+                "no",
+            ])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        assert!(
+            lines.any(|line| line.unwrap().contains("Ready to accept connections")),
+            "redis did not start"
+        );
+        // Nobody reads on: a pipe that fills would stop it.
+        std::thread::spawn(move || lines.for_each(drop));
+        Redis { child, address: free }
+    }
+
+    /// What it holds under a key, asked past the proxy.
+    fn holds(&self, key: &str) -> String {
+        redis(self.address, &["GET", key]).unwrap()
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// One command on a connection of its own, in the protocol of Redis; the answer's last line.
+fn redis(address: SocketAddr, words: &[&str]) -> Result<String, std::io::Error> {
+    let mut client = TcpStream::connect(address)?;
+    client.set_read_timeout(Some(Duration::from_millis(2_000)))?;
+    let words: Vec<String> = words.iter().map(|word| format!("${}\r\n{word}\r\n", word.len())).collect();
+    client.write_all(format!("*{}\r\n{}", words.len(), words.concat()).as_bytes())?;
+    let mut answer = BufReader::new(client);
+    let mut line = String::new();
+    answer.read_line(&mut line)?;
+    if line.starts_with('$') && !line.starts_with("$-1") {
+        line.clear();
+        answer.read_line(&mut line)?;
+    }
+    if line.is_empty() {
+        return Err(ErrorKind::UnexpectedEof.into());
+    }
+    Ok(line.trim_end().to_owned())
+}
+
+#[test]
+fn the_proxy_in_front_of_a_real_redis() {
+    if !have("redis", &["redis-server", "--version"]) {
+        return;
+    }
+    let server = Redis::start();
+    let plan = FaultPlan::new()
+        .add("redis", FaultKind::Reset, Schedule::Nth(1))
+        .add("redis", FaultKind::LostReply, Schedule::Nth(2))
+        .add("redis", FaultKind::Loss, Schedule::Nth(3))
+        .with(Fault::new("redis", FaultKind::Cut, Schedule::Nth(4)).amount(2))
+        .with(Fault::new("redis", FaultKind::Latency, Schedule::Nth(5)).millis(20));
+    let faults = Faults::new(plan);
+    let proxy = TcpProxy::start(&faults, "redis", server.address).unwrap();
+    let set = |key: &str| redis(proxy.address(), &["SET", key, "1"]);
+
+    // What the client can know beside what the server holds.
+    assert!(set("reset").is_err());
+    assert_eq!(server.holds("reset"), "$-1", "it never arrived");
+    assert!(set("lost reply").is_err());
+    assert_eq!(server.holds("lost reply"), "1", "it took effect, and its answer was lost");
+    assert!(set("lost").is_err());
+    assert_eq!(server.holds("lost"), "$-1", "it never arrived");
+    assert_ne!(set("cut").unwrap_or_default(), "+OK");
+    assert_eq!(server.holds("cut"), "1", "it took effect, and its answer broke off");
+    assert_eq!(set("late").unwrap(), "+OK");
+    drop(proxy);
+    let report = faults.report();
     assert_eq!((report.armed, report.delivered), (5, 5), "{report}");
-    // The server's own log: all but the connection that was reset before it reached it.
-    assert_eq!(server.requests(), 5);
 }

@@ -22,7 +22,7 @@ static WITH_STACKS: LazyLock<Project> = LazyLock::new(|| {
     );
     let manifest = project.root().join("Cargo.toml");
     let text = std::fs::read_to_string(&manifest).unwrap();
-    let with = text.replace("stageflow-stress = { ", "stageflow-stress = { features = [\"stacks\"], ");
+    let with = text.replacen("features = [\"full\"]", "features = [\"full\", \"stacks\"]", 1);
     assert_ne!(text, with);
     std::fs::write(manifest, with).unwrap();
     project

@@ -11,8 +11,7 @@ use stageflow_stress_tests::browser::{Browser, Page};
 static PROJECT: LazyLock<Project> = LazyLock::new(|| {
     let project = Project::new("html", &[("tests/it.rs", include_str!("../fixtures/html.rs"))]);
     let manifest = fs::read_to_string(project.root().join("Cargo.toml")).unwrap();
-    let with_pages =
-        manifest.replacen("stageflow-stress = { ", "stageflow-stress = { features = [\"html\"], ", 1);
+    let with_pages = manifest.replacen("features = [\"full\"]", "features = [\"full\", \"html\"]", 1);
     assert_ne!(manifest, with_pages);
     project.write("Cargo.toml", &with_pages);
     let ran = project.test(&["--test", "it"], &[]);

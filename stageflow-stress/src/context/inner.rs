@@ -58,6 +58,8 @@ pub(crate) struct Collected {
     pub(crate) volatile: Vec<String>,
     /// What the author declares of the log.
     pub(crate) log_rules: crate::log::rules::Rules,
+    /// The command that does the stored plan of its faults again.
+    pub(crate) replay: Option<String>,
 }
 
 impl Inner {

@@ -7,13 +7,20 @@ mod background;
 mod checks;
 #[cfg(feature = "worker")]
 mod child;
+#[cfg(feature = "load")]
 mod earlier;
 mod faults;
 mod inner;
-mod instruments;
+#[cfg(feature = "load")]
+mod load;
 mod logs;
 mod notes;
+#[cfg(feature = "load")]
+mod resources;
 mod suspend;
+mod targets;
+#[cfg(feature = "oracle")]
+mod verdict;
 mod work;
 
 pub use crate::journal::record::{

@@ -83,9 +83,9 @@ words! {
         ClockSkew = "clock_skew",
         /// The clock jumps by `millis` and stays there.
         ClockStep = "clock_step",
-        /// The device of a file system answers late.
+        /// The device of a file system gives a process `amount` bytes a second.
         SlowDisk = "slow_disk",
-        /// A process gets a share of the CPU.
+        /// A process gets `amount` percent of a CPU.
         CpuThrottle = "cpu_throttle",
         /// A GPU or another accelerator goes away.
         AcceleratorLoss = "accelerator_loss",
@@ -111,7 +111,7 @@ words! {
         Port = "port",
         /// At another process, with the means of its owner: Linux.
         Process = "process",
-        /// In the operating system, with means that a test rarely has.
+        /// In the operating system, with means that not every machine gives: Linux.
         Os = "os",
     }
 }
@@ -138,8 +138,8 @@ impl FaultKind {
     pub const fn level(self) -> FaultLevel {
         use FaultKind::*;
         match self {
-            Kill | Evict | Stop | MemoryLimit | FdLimit | CpuLimit => FaultLevel::Process,
-            SlowDisk | CpuThrottle | AcceleratorLoss => FaultLevel::Os,
+            Kill | Evict | Stop | MemoryLimit | FdLimit | CpuLimit | CpuThrottle => FaultLevel::Process,
+            SlowDisk => FaultLevel::Os,
             _ => FaultLevel::Port,
         }
     }
@@ -150,25 +150,25 @@ impl FaultKind {
     /// use stageflow_stress::fault::FaultKind;
     ///
     /// assert_eq!(FaultKind::Latency.unavailable(), None);
-    /// assert!(FaultKind::AcceleratorLoss.unavailable().unwrap().starts_with("not available here"));
+    /// if let Some(why) = FaultKind::SlowDisk.unavailable() {
+    ///     assert!(why.starts_with("not available here: "));
+    /// }
     /// ```
     #[must_use]
-    pub const fn unavailable(self) -> Option<&'static str> {
-        match self {
-            FaultKind::SlowDisk => Some(
-                "not available here: slowing a device needs the device mapper; wrap the writer in `Faults::io` and use `latency`",
-            ),
-            FaultKind::CpuThrottle => Some(
-                "not available here: a share of the CPU needs a control group of one's own; `cpu_limit` bounds CPU time",
-            ),
-            FaultKind::AcceleratorLoss => Some(
-                "not available here: taking a device away needs its driver; inject `error` at the port that uses it",
-            ),
-            _ if matches!(self.level(), FaultLevel::Process) && !cfg!(target_os = "linux") => {
-                Some("not available here: faults at processes need Linux")
-            }
-            _ => None,
+    pub fn unavailable(self) -> Option<&'static str> {
+        if self.level() == FaultLevel::Port {
+            return None;
         }
+        if !cfg!(target_os = "linux") {
+            return Some("not available here: faults at processes need Linux");
+        }
+        #[cfg(target_os = "linux")]
+        if self == FaultKind::SlowDisk && !super::confine::can_slow_disks() {
+            return Some(
+                "not available here: slowing a disk needs a control group with the `io` or `blkio` controller that may be written; wrap the file in `Faults::io` and use `latency`",
+            );
+        }
+        None
     }
 
     /// The kinds of a class, in declaration order.
@@ -192,6 +192,7 @@ impl FaultKind {
             ServerError => "the server failed",
             Malformed => "the answer cannot be parsed",
             DiskFull => "no space left on device",
+            AcceleratorLoss => "the accelerator is gone",
             _ => "the answer cannot be read",
         }
     }
@@ -211,12 +212,13 @@ mod tests {
     }
 
     #[test]
-    fn only_what_the_system_must_do_is_unavailable_on_linux() {
+    fn only_what_the_system_must_allow_is_unavailable_on_linux() {
         let unavailable: Vec<_> =
             FaultKind::ALL.iter().filter(|kind| kind.unavailable().is_some()).copied().collect();
         if cfg!(target_os = "linux") {
-            assert!(unavailable.iter().all(|kind| kind.level() == FaultLevel::Os));
-            assert_eq!(unavailable.len(), 3);
+            assert!(unavailable.iter().all(|kind| kind.level() == FaultLevel::Os), "{unavailable:?}");
+        } else {
+            assert!(unavailable.iter().all(|kind| kind.level() != FaultLevel::Port), "{unavailable:?}");
         }
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! A [`FaultPlan`] says what fails, where, and on which call. A [`Faults`] session carries it out at its ports: an
 //! operation ([`Faults::port`], [`Faults::site`]), an answer in pieces ([`Faults::chunks`]), a reader or writer
-//! ([`Faults::io`]), a clock ([`Faults::clock`]), a socket ([`TcpProxy`]), a process ([`Faults::process`]), or a place in
-//! the code under test ([`point`]). Everything is by count, so that a plan does the same each time.
+//! ([`Faults::io`]), a clock ([`Faults::clock`]), a socket ([`TcpProxy`]), a process ([`Faults::process`]), the surroundings
+//! in which it starts ([`Faults::command`]), or a place in the code under test ([`point`]). Everything is by count, so that a plan does the same each time.
 //!
 //! A fault that was armed and did not strike is counted, with the reason: what went well without it proves nothing.
 //! In a test, [`TestContext::faults`](crate::TestContext::faults) makes that red.
@@ -11,8 +11,12 @@
 //! `docs/faults.md` lists every kind with its level and how its delivery is proved.
 
 mod account;
+mod answer;
+mod calling;
 mod chunks;
 mod clock;
+#[cfg(target_os = "linux")]
+mod confine;
 mod converge;
 mod error;
 mod io;
@@ -27,6 +31,7 @@ mod report;
 mod sabotage;
 mod session;
 mod shrink;
+mod start;
 mod swarm;
 #[cfg(test)]
 mod tests;
@@ -35,6 +40,7 @@ mod tower;
 mod wait;
 
 pub use account::{Accountant, Accounting, BrokenIdentity, Fate};
+pub use answer::{Answer, Json, Opaque, Text};
 pub use chunks::Chunks;
 pub use clock::{Clock, FaultyClock, ManualClock, SystemClock};
 pub use converge::{Convergence, NotConverged};
@@ -44,7 +50,7 @@ pub use kind::{FaultClass, FaultKind, FaultLevel};
 pub(crate) use mutate::can_change;
 pub use plan::{Fault, FaultPlan, PlanError, Schedule};
 pub use point::{Armed, point, point_async};
-pub use port::{Answer, Json, Opaque, Port, Site, Text};
+pub use port::{Port, Site};
 pub use process::ProcessFaults;
 pub use proxy::TcpProxy;
 pub use report::{FaultReport, FaultSummary, PortCounts, Undelivered};

@@ -1,5 +1,6 @@
 //! The faults of one run: which call is struck, and the ledger of what was delivered.
 
+use std::any::Any;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -63,6 +64,10 @@ pub(crate) struct State {
     keeps: bool,
     /// How many effects the run of a probe has asked for.
     asked: Option<Arc<AtomicU64>>,
+    /// What takes back what was done to processes, when it is dropped.
+    held: Mutex<Vec<Box<dyn Any + Send>>>,
+    /// Calls that began with a command and go on once its process is there, by port.
+    starts: Mutex<BTreeMap<String, Call>>,
 }
 
 #[derive(Debug, Default)]
@@ -237,6 +242,8 @@ impl Faults {
                 sabotage,
                 keeps: asked.is_some(),
                 asked,
+                held: Mutex::default(),
+                starts: Mutex::default(),
             }),
         }
     }
@@ -268,10 +275,14 @@ impl Faults {
         Site::new(self.clone(), name)
     }
 
-    /// Switches all faults off from here on, and lets go what a partition holds.
+    /// Switches all faults off from here on, lets go what a partition holds, lets stopped processes go on and lifts their
+    /// limits.
     pub fn heal(&self) {
         self.state.healed.store(true, Ordering::SeqCst);
         self.state.healing.notify_waiters();
+        // Dropped outside of the lock: moving a process between control groups may take its time.
+        let held = std::mem::take(&mut *self.state.held.lock().unwrap_or_else(PoisonError::into_inner));
+        drop(held);
     }
 
     /// Whether the faults are off.
@@ -320,6 +331,22 @@ impl Faults {
 impl State {
     pub fn ledger(&self) -> MutexGuard<'_, Ledger> {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps what takes a fault back when it is dropped: with healing, or with the session.
+    #[cfg(target_os = "linux")]
+    pub fn hold(&self, what_takes_it_back: impl Any + Send) {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).push(Box::new(what_takes_it_back));
+    }
+
+    /// A command was made for a process of this port, which is not there yet.
+    pub fn starts(&self, port: &str, call: Call) {
+        self.starts.lock().unwrap_or_else(PoisonError::into_inner).insert(port.to_owned(), call);
+    }
+
+    /// The call that began with the command of a process that is there now.
+    pub fn started(&self, port: &str) -> Option<Call> {
+        self.starts.lock().unwrap_or_else(PoisonError::into_inner).remove(port)
     }
 
     pub fn now_ms(&self) -> f64 {

@@ -264,6 +264,20 @@ impl Load {
     /// [`allow_errors`](Load::allow_errors) says, the P99 of the response time stays within `limit` and within five times
     /// that of `from`, and no backlog remains.
     ///
+    /// ```
+    /// use std::time::Duration;
+    /// use stageflow_stress::load::Load;
+    ///
+    /// # tokio::runtime::Builder::new_multi_thread().enable_time().build().unwrap().block_on(async {
+    /// let load = Load::new("checkout", 7).for_(Duration::from_millis(40));
+    /// let curve = load.search(100.0, 400.0, Some(Duration::from_secs(1)), |_| async {}).await.unwrap();
+    /// match curve.knee() {
+    ///     Ok((kept, saturated)) => println!("it keeps up with {kept} and no longer with {saturated} a second"),
+    ///     Err(why) => println!("{why}"), // such as: it kept up with all of them
+    /// }
+    /// # });
+    /// ```
+    ///
     /// # Errors
     /// Those of [`Load::run`].
     pub async fn search<F, Fut>(

@@ -55,12 +55,6 @@ pub use setup::Load;
 
 use std::time::Duration;
 
-/// A number from 0 to below 1 for a number: what tests draw from.
-#[cfg(test)]
-pub(crate) fn unit_of(number: u64) -> f64 {
-    seed::unit(seed::derive(number, 0))
-}
-
 /// As whole nanoseconds; what does not fit is the greatest number.
 fn nanos(duration: Duration) -> u64 {
     // Without 128-bit arithmetic: this is on the path of every operation.

@@ -132,6 +132,14 @@ impl Profile {
     }
 
     /// A constant rate for a long time, in ten parts with results of their own: does the last part look like the first?
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use stageflow_stress::load::Profile;
+    ///
+    /// let night = Profile::soak(20.0, Duration::from_secs(8 * 3_600));
+    /// assert_eq!(night.stages().len(), 10); // each tenth has results of its own: the last beside the first tells of wear
+    /// ```
     #[must_use]
     pub fn soak(rate: f64, duration: Duration) -> Self {
         let stage = |n| Stage {
@@ -143,6 +151,16 @@ impl Profile {
     }
 
     /// Arrivals as they were recorded, by their time since the first of them. They need not be in order.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use stageflow_stress::load::Profile;
+    ///
+    /// // From an access log: when requests came in production.
+    /// let log = [0, 3, 4, 250, 251].map(Duration::from_millis);
+    /// let arrivals: Vec<_> = Profile::recorded(log).arrivals(1).map(|arrival| arrival.at).collect();
+    /// assert_eq!(arrivals, log);
+    /// ```
     #[must_use]
     pub fn recorded(offsets: impl IntoIterator<Item = Duration>) -> Self {
         let mut offsets: Vec<u64> = offsets.into_iter().map(super::nanos).collect();

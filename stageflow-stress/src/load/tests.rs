@@ -333,6 +333,40 @@ fn a_search_finds_where_a_queue_overflows() {
 }
 
 #[test]
+fn a_search_within_what_is_kept_up_with_has_no_knee() {
+    let curve = on_runtime(2, async {
+        load("nothing to do").for_(MS * 100).search(50.0, 200.0, None, |_| async {}).await.unwrap()
+    });
+    assert!(curve.knee().is_err(), "{:?}", curve.knee());
+    assert!(curve.to_json()["knee"]["reason"].is_string(), "{}", curve.to_json());
+}
+
+#[test]
+fn a_soak_has_results_for_each_tenth_and_a_recording_its_own_moments() {
+    let tired = std::sync::atomic::AtomicU32::new(0);
+    let report = load("soak")
+        .profile(Profile::soak(400.0, MS * 500))
+        .run_sync(move |_| {
+            // A system that wears out: each call takes a little longer than the one before.
+            let n = tired.fetch_add(1, Ordering::Relaxed);
+            std::thread::sleep(Duration::from_micros(u64::from(n) * 40));
+        })
+        .unwrap();
+    assert_eq!(report.stages.len(), 10);
+    let median = |n: usize| report.stages[n].service().percentile(0.5).unwrap().value;
+    assert!(median(9) > median(0), "{:?} {:?}", median(0), median(9));
+
+    let moments = [0, 7, 9, 60].map(|ms| MS * ms);
+    let seen = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let planned = seen.clone();
+    let load = load("recorded").profile(Profile::recorded(moments));
+    load.run_sync(move |op| planned.lock().unwrap().push(op.planned().unwrap())).unwrap();
+    let mut seen = seen.lock().unwrap().clone();
+    seen.sort_unstable();
+    assert_eq!(seen, moments);
+}
+
+#[test]
 fn the_exponent_of_scaling_is_that_of_the_work() {
     let scaling = Scaling {
         name: "squares".to_owned(),

@@ -60,23 +60,7 @@ enum Edge {
     Misses,
 }
 
-/// Whether committed transactions can have happened one after the other: no cycle of what they read and appended, no read of
-/// what was rolled back, nothing in a list that nobody appended, and no two reads that contradict each other.
-///
-/// The witness of a cycle is a shortest one, named as Adya names it: G0 (appends alone), G1c (appends and reads), G-single (one
-/// missed append), G2 (several).
-///
-/// ```
-/// use stageflow_stress::oracle::{Micro::{Append, Read}, Transaction, Verdict, append_cycles};
-/// // Each read the other's list before the other appended to it: write skew.
-/// let history = [
-///     Transaction::committed([Read("x", vec![]), Append("y", 1)]),
-///     Transaction::committed([Read("y", vec![]), Append("x", 1)]),
-///     Transaction::committed([Read("x", vec![1]), Read("y", vec![1])]),
-/// ];
-/// let Verdict::Invalid(witness) = append_cycles(&history).verdict else { panic!() };
-/// assert!(witness.why.contains("G2"), "{}", witness.why);
-/// ```
+#[doc = include_str!("../../docs/checkers/append-cycles.md")]
 pub fn append_cycles<K: Ord + Clone + Debug>(history: &[Transaction<K>]) -> Checked {
     const NAME: &str = "append_cycles";
     let done = |witness| Checked::of(NAME, history.len(), witness);

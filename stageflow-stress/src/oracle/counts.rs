@@ -16,22 +16,7 @@ pub enum SetCall<T> {
     Read,
 }
 
-/// Whether every element that a set acknowledged stays in it. An element may come late; it must not be missed by a read that
-/// begins after it was acknowledged, or seen. What was never added, what was refused, and an element twice in one read are
-/// found as well.
-///
-/// ```
-/// use stageflow_stress::oracle::{Called, History, Returned, SetCall, Verdict, set_full};
-/// let history: History<SetCall<u32>, Vec<u32>> = [
-///     Called::new(0, SetCall::Add(1), Returned::Ok(vec![]), 0, 1),
-///     Called::new(0, SetCall::Add(2), Returned::Ok(vec![]), 2, 3),
-///     Called::new(1, SetCall::Read, Returned::Ok(vec![2]), 4, 5),
-/// ]
-/// .into_iter()
-/// .collect();
-/// let Verdict::Invalid(witness) = set_full(&history).verdict else { panic!() };
-/// assert_eq!(witness.why, "element 1 is lost: acknowledged, and in no read that began after that");
-/// ```
+#[doc = include_str!("../../docs/checkers/sets.md")]
 pub fn set_full<T: Ord + Clone + Debug>(history: &History<SetCall<T>, Vec<T>>) -> Checked {
     const NAME: &str = "set_full";
     let mut adds: BTreeMap<&T, &Called<SetCall<T>, Vec<T>>> = BTreeMap::new();
@@ -136,19 +121,7 @@ pub enum CounterCall {
     Read,
 }
 
-/// Whether each read of a counter that starts at 0 lies between the least and the greatest sum that was possible while it
-/// ran: additions that returned before it are in it, and those that overlap it, or whose outcome is unknown, may be.
-///
-/// ```
-/// use stageflow_stress::oracle::{Called, CounterCall, History, Returned, counter};
-/// let history: History<_, _> = [
-///     Called::new(0, CounterCall::Add(5), Returned::Ok(0), 0, 1),
-///     Called::new(1, CounterCall::Read, Returned::Ok(4), 2, 3),
-/// ]
-/// .into_iter()
-/// .collect();
-/// assert!(!counter(&history).is_valid());
-/// ```
+#[doc = include_str!("../../docs/checkers/counters.md")]
 pub fn counter(history: &History<CounterCall, i64>) -> Checked {
     const NAME: &str = "counter";
     let mut looked_at = 0;
@@ -187,13 +160,7 @@ pub fn counter(history: &History<CounterCall, i64>) -> Checked {
     Checked::of(NAME, looked_at, None)
 }
 
-/// Whether every read of all accounts sums up to the total: money that is only moved is neither made nor lost.
-///
-/// ```
-/// use stageflow_stress::oracle::bank;
-/// assert!(bank(10, &[[4, 6], [7, 3]]).is_valid());
-/// assert!(!bank(10, &[[4, 6], [7, 4]]).is_valid());
-/// ```
+#[doc = include_str!("../../docs/checkers/bank.md")]
 pub fn bank<A: AsRef<[i64]>>(total: i64, reads: &[A]) -> Checked {
     let wrong = reads.iter().enumerate().find_map(|(n, read)| {
         let read = read.as_ref();
@@ -207,14 +174,7 @@ pub fn bank<A: AsRef<[i64]>>(total: i64, reads: &[A]) -> Checked {
     Checked::of("bank", reads.len(), wrong)
 }
 
-/// Whether no client ever saw an older version of a thing after a newer one. Takes `(client, key, version)` in the order in which
-/// each client saw them.
-///
-/// ```
-/// use stageflow_stress::oracle::monotonic_versions;
-/// assert!(monotonic_versions(&[(1, "cart", 1), (2, "cart", 7), (1, "cart", 3)]).is_valid());
-/// assert!(!monotonic_versions(&[(1, "cart", 3), (1, "cart", 2)]).is_valid());
-/// ```
+#[doc = include_str!("../../docs/checkers/monotonic-versions.md")]
 pub fn monotonic_versions<C: Ord + Debug, K: Ord + Debug, V: Ord + Debug>(seen: &[(C, K, V)]) -> Checked {
     let mut newest: BTreeMap<(&C, &K), (usize, &V)> = BTreeMap::new();
     for (at, (client, key, version)) in seen.iter().enumerate() {

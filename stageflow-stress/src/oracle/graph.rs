@@ -147,7 +147,7 @@ mod tests {
             let n = 7;
             let edges: Vec<_> = (0..12)
                 .map(|edge| {
-                    let drawn = |k| (crate::load::unit_of(seed * 100 + 2 * edge + k) * n as f64) as usize;
+                    let drawn = |k| (crate::testing::unit_of(seed * 100 + 2 * edge + k) * n as f64) as usize;
                     (drawn(0), drawn(1))
                 })
                 .collect();

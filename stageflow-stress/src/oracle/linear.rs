@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt::Debug;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::time::{Duration, Instant};
 
 use super::history::{Called, History, Returned};
@@ -40,23 +41,7 @@ impl Limits {
     }
 }
 
-/// Whether a history is linearizable. A call whose outcome is unknown may have happened at any time after it, or never.
-///
-/// The witness is the shortest beginning of the history that is not linearizable, without the reads that it does not need.
-///
-/// ```
-/// use stageflow_stress::oracle::{Called, History, Register, RegisterCall, Returned, Verdict, linearizable};
-///
-/// let history: History<_, _> = [
-///     Called::new(0, RegisterCall::Write(1), Returned::Ok(None), 0, 1),
-///     Called::new(0, RegisterCall::Write(2), Returned::Ok(None), 2, 3),
-///     Called::new(1, RegisterCall::Read, Returned::Ok(Some(1)), 4, 5), // stale
-/// ]
-/// .into_iter()
-/// .collect();
-/// let Verdict::Invalid(witness) = linearizable(&Register::default(), &history).verdict else { panic!() };
-/// assert_eq!(witness.steps.last().unwrap(), "client 1: Read -> Some(1), from 4 to 5");
-/// ```
+#[doc = include_str!("../../docs/checkers/linearizability.md")]
 pub fn linearizable<M: Model>(model: &M, history: &History<M::Call, M::Return>) -> Checked {
     linearizable_within(model, history, Limits::default())
 }
@@ -273,7 +258,7 @@ fn search_until<M: Model>(
     let step = |state: &M::State, call: usize| model.step(state, &calls[call].call, returned(call));
     let read =
         |state: &M::State, call: usize| model.is_read(&calls[call].call) && step(state, call).is_some();
-    let mut seen: HashSet<(Key, M::State)> = HashSet::new();
+    let mut seen: HashSet<(Key, M::State), BuildHasherDefault<Quick>> = HashSet::default();
     walk.take_reads(read);
     let mut at = walk.events.head;
     let mut turns = 0_u32;
@@ -380,8 +365,54 @@ struct Ordered {
     last: usize,
 }
 
-/// The first word that is not full, and the words from there to the last that is not empty.
-type Key = (u32, Box<[u64]>);
+/// The first word that is not full, and the words from there to the last that is not empty: few, as long as calls overlap
+/// little, and then without an allocation.
+#[derive(PartialEq, Eq, Hash)]
+enum Key {
+    Few(u32, [u64; FEW]),
+    Many(u32, Box<[u64]>),
+}
+
+const FEW: usize = 3;
+
+/// A hash that is quick for a few words. Nobody makes histories so that it is slow.
+#[derive(Default)]
+struct Quick(u64);
+
+impl Hasher for Quick {
+    fn finish(&self) -> u64 {
+        // The table takes the upper bits for one thing and the lower ones for another.
+        self.0 ^ (self.0 >> 29)
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for part in bytes.chunks(8) {
+            let mut word = [0; 8];
+            word[..part.len()].copy_from_slice(part);
+            self.write_u64(u64::from_le_bytes(word));
+        }
+    }
+
+    fn write_u64(&mut self, word: u64) {
+        self.0 = (self.0.rotate_left(5) ^ word).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    }
+
+    fn write_u32(&mut self, word: u32) {
+        self.write_u64(u64::from(word));
+    }
+
+    fn write_i64(&mut self, word: i64) {
+        self.write_u64(word as u64);
+    }
+
+    fn write_usize(&mut self, word: usize) {
+        self.write_u64(word as u64);
+    }
+
+    fn write_isize(&mut self, word: isize) {
+        self.write_u64(word as u64);
+    }
+}
 
 impl Ordered {
     fn new(n: usize) -> Self {
@@ -405,7 +436,12 @@ impl Ordered {
     }
 
     fn key(&self) -> Key {
-        let from = self.first.min(self.last);
-        (self.first as u32, self.words[from..self.last].into())
+        let part = &self.words[self.first.min(self.last)..self.last];
+        if part.len() > FEW {
+            return Key::Many(self.first as u32, part.into());
+        }
+        let mut few = [0; FEW];
+        few[..part.len()].copy_from_slice(part);
+        Key::Few(self.first as u32, few)
     }
 }

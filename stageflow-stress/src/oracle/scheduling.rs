@@ -25,15 +25,7 @@ impl Served {
     }
 }
 
-/// Whether those who asked alike were served alike: the index of Jain (A quantitative measure of fairness, 1984), which is 1
-/// where all get the same and 1/n where one gets everything, is at least `least`.
-///
-/// ```
-/// use stageflow_stress::oracle::{Served, fair};
-/// let served = [Served::new("a", 100), Served::new("b", 90), Served::new("c", 110)];
-/// assert!(fair(&served, 0.95).is_valid());
-/// assert!(!fair(&[Served::new("a", 100), Served::new("b", 1)], 0.95).is_valid());
-/// ```
+#[doc = include_str!("../../docs/checkers/fairness.md")]
 pub fn fair(served: &[Served], least: f64) -> Checked {
     const NAME: &str = "fair";
     let sum: f64 = served.iter().map(|one| one.times as f64).sum();
@@ -101,20 +93,7 @@ pub fn no_starvation(waited: &[Waited], limit: Duration, end: Duration) -> Check
     Checked::of("no_starvation", waited.len(), witness)
 }
 
-/// Whether nothing had its turn while something of greater priority had been waiting for more than `tolerance`, which is what a
-/// scheduler needs to notice it.
-///
-/// ```
-/// use std::time::Duration;
-/// use stageflow_stress::oracle::{Waited, no_priority_inversion};
-/// let ms = Duration::from_millis;
-/// let waited = [
-///     Waited::new("urgent", 9, ms(0), Some(ms(100))),
-///     Waited::new("batch", 1, ms(10), Some(ms(50))),
-/// ];
-/// assert!(!no_priority_inversion(&waited, ms(5)).is_valid());
-/// assert!(no_priority_inversion(&waited, ms(60)).is_valid());
-/// ```
+#[doc = include_str!("../../docs/checkers/priority-inversion.md")]
 pub fn no_priority_inversion(waited: &[Waited], tolerance: Duration) -> Checked {
     let inverted = |low: &&Waited| {
         let turn = low.until?;
@@ -132,14 +111,7 @@ pub fn no_priority_inversion(waited: &[Waited], tolerance: Duration) -> Checked 
     Checked::of("no_priority_inversion", waited.len(), witness)
 }
 
-/// Whether nobody waits in a circle. Takes who waits for whom. The witness is a shortest circle.
-///
-/// ```
-/// use stageflow_stress::oracle::{Verdict, no_deadlock};
-/// assert!(no_deadlock(&[("a", "b"), ("b", "c")]).is_valid());
-/// let Verdict::Invalid(circle) = no_deadlock(&[("a", "b"), ("b", "a"), ("c", "a")]).verdict else { panic!() };
-/// assert_eq!(circle.steps, ["\"a\" waits for \"b\"", "\"b\" waits for \"a\""]);
-/// ```
+#[doc = include_str!("../../docs/checkers/deadlock.md")]
 pub fn no_deadlock<N: Ord + Debug>(waits: &[(N, N)]) -> Checked {
     let mut names: Vec<&N> = waits.iter().flat_map(|(waiter, holder)| [waiter, holder]).collect();
     names.sort_unstable();
@@ -160,15 +132,7 @@ pub fn no_deadlock<N: Ord + Debug>(waits: &[(N, N)]) -> Checked {
     Checked::of("no_deadlock", waits.len(), witness)
 }
 
-/// Whether work made progress: among so many steps of anybody in a row, at least one must have changed what they work
-/// towards. Takes `(who, progress)` after each step, where progress is any value that changes when something is achieved.
-///
-/// ```
-/// use stageflow_stress::oracle::no_livelock;
-/// let polite = [("a", 0), ("b", 0), ("a", 0), ("b", 0), ("a", 0)];
-/// assert!(!no_livelock(&polite, 4).is_valid());
-/// assert!(no_livelock(&[("a", 0), ("b", 1), ("a", 2), ("b", 2), ("a", 3)], 4).is_valid());
-/// ```
+#[doc = include_str!("../../docs/checkers/livelock.md")]
 pub fn no_livelock<N: Ord + Debug, P: PartialEq + Debug>(steps: &[(N, P)], within: usize) -> Checked {
     const NAME: &str = "no_livelock";
     if steps.len() <= within {

@@ -22,16 +22,7 @@ impl Pressure {
     }
 }
 
-/// Whether a queue never holds more than `limit`, and lets in less when it is under pressure (half full or more at the end of the
-/// part before): on average at most `share` of what it lets in otherwise.
-///
-/// ```
-/// use stageflow_stress::oracle::{Pressure, back_pressure};
-/// let steered = [(10, 100), (60, 100), (70, 40), (65, 35), (30, 30), (20, 90)].map(|(d, a)| Pressure::new(d, a));
-/// assert!(back_pressure(&steered, 100, 0.6).is_valid());
-/// let not = [(10, 100), (60, 100), (80, 100), (99, 100), (30, 100)].map(|(d, a)| Pressure::new(d, a));
-/// assert!(!back_pressure(&not, 100, 0.6).is_valid());
-/// ```
+#[doc = include_str!("../../docs/checkers/back-pressure.md")]
 pub fn back_pressure(parts: &[Pressure], limit: u64, share: f64) -> Checked {
     const NAME: &str = "back_pressure";
     if let Some((at, part)) = parts.iter().enumerate().find(|(_, part)| part.depth > limit) {
@@ -96,18 +87,7 @@ pub enum BreakerEvent {
     Became(BreakerState),
 }
 
-/// Whether a circuit breaker that begins closed works as one: it opens after exactly `failures` failed calls in a row, refuses while
-/// it is open, is open for at least `open_for` before it is half open, lets one call through then, and closes or opens by what
-/// came of it.
-///
-/// ```
-/// use std::time::Duration;
-/// use stageflow_stress::oracle::{BreakerEvent::{Became, Call}, BreakerState::Open, circuit_breaker};
-/// let ms = Duration::from_millis;
-/// let failed = Call { succeeded: false };
-/// assert!(circuit_breaker(&[(ms(0), failed), (ms(1), failed), (ms(1), Became(Open))], 2, ms(100)).is_valid());
-/// assert!(!circuit_breaker(&[(ms(0), failed), (ms(1), failed), (ms(2), failed)], 2, ms(100)).is_valid());
-/// ```
+#[doc = include_str!("../../docs/checkers/circuit-breaker.md")]
 pub fn circuit_breaker(events: &[(Duration, BreakerEvent)], failures: u32, open_for: Duration) -> Checked {
     use BreakerState::{Closed, HalfOpen, Open};
     let (mut state, mut since, mut in_a_row) = (Closed, Duration::ZERO, 0);
@@ -240,20 +220,7 @@ impl RetryPolicy {
     }
 }
 
-/// Whether the attempts of one operation follow a policy: not more of them, none after a success, each wait within its bounds,
-/// and never shorter than an answer asked for.
-///
-/// ```
-/// use std::time::Duration;
-/// use stageflow_stress::oracle::{Attempt, RetryPolicy, Verdict, retry_schedule};
-/// let ms = Duration::from_millis;
-/// let policy = RetryPolicy::doubling(3, ms(100));
-/// let good = [Attempt::failed(ms(0), ms(5)), Attempt::failed(ms(105), ms(110)), Attempt::succeeded(ms(312), ms(320))];
-/// assert!(retry_schedule(&good, &policy).is_valid());
-/// let hasty = [Attempt::failed(ms(0), ms(5)).retry_after(ms(1_000)), Attempt::succeeded(ms(110), ms(115))];
-/// let Verdict::Invalid(witness) = retry_schedule(&hasty, &policy).verdict else { panic!() };
-/// assert!(witness.why.contains("asked for"), "{}", witness.why);
-/// ```
+#[doc = include_str!("../../docs/checkers/retry-schedule.md")]
 pub fn retry_schedule(attempts: &[Attempt], policy: &RetryPolicy) -> Checked {
     const NAME: &str = "retry_schedule";
     let done = |witness| Checked::of(NAME, attempts.len(), witness);

@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use crate::load::Percentile;
 use crate::roadmap::{Comparison, Measurement, Target, TargetError, Unit};
 use crate::stats::{Fit, Gate, Interval, Proportion, Slope, StatsError, Z_95};
 
@@ -146,8 +145,9 @@ impl From<std::time::Duration> for Estimate {
     }
 }
 
-impl From<Percentile> for Estimate {
-    fn from(percentile: Percentile) -> Self {
+#[cfg(feature = "load")]
+impl From<crate::load::Percentile> for Estimate {
+    fn from(percentile: crate::load::Percentile) -> Self {
         let seconds = |end: std::time::Duration| end.as_secs_f64();
         Estimate {
             value: percentile.value.as_secs_f64(),

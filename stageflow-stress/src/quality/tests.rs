@@ -35,7 +35,7 @@ fn the_interval_of_f1_covers() {
     for sample in 0..1_000_u64 {
         let mut confusion = Confusion::default();
         for case in 0..80_u64 {
-            let drawn = crate::load::unit_of(sample * 1_000 + case);
+            let drawn = crate::testing::unit_of(sample * 1_000 + case);
             let (actual, called) = if drawn < tp {
                 (true, true)
             } else if drawn < tp + fp {
@@ -95,7 +95,7 @@ fn what_has_no_upper_end_cannot_be_shown_to_be_low() {
 fn the_area_is_the_share_of_pairs_in_order() {
     let mut scores = Scores::default();
     let cases: Vec<(bool, f64)> = (0..120)
-        .map(|n: u64| (crate::load::unit_of(n) < 0.4, (crate::load::unit_of(n + 999) * 10.0).round()))
+        .map(|n: u64| (crate::testing::unit_of(n) < 0.4, (crate::testing::unit_of(n + 999) * 10.0).round()))
         .collect();
     for (actual, score) in &cases {
         scores.record(*actual, score + f64::from(u8::from(*actual)));
@@ -116,7 +116,7 @@ fn the_area_is_the_share_of_pairs_in_order() {
 #[test]
 fn the_interval_of_the_area_covers() {
     let normal = |seed: u64| {
-        let (a, b) = (crate::load::unit_of(2 * seed), crate::load::unit_of(2 * seed + 1));
+        let (a, b) = (crate::testing::unit_of(2 * seed), crate::testing::unit_of(2 * seed + 1));
         (-2.0 * (1.0 - a).ln()).sqrt() * (std::f64::consts::TAU * b).cos()
     };
     let mut covered = 0;

@@ -250,7 +250,7 @@ mod tests {
 
     #[test]
     fn a_leak_is_a_slope_that_does_not_touch_zero() {
-        let noise = |n: u64| (crate::load::unit_of(n) * 2e6) as u64;
+        let noise = |n: u64| (crate::testing::unit_of(n) * 2e6) as u64;
         let leak = usage(|n| 50_000_000 + n * 10 * 8_000 + noise(n));
         let growth = leak.per_1000_turns(Resource::Memory).unwrap();
         assert!((growth.value - 8.0).abs() < 0.1, "{growth}");

@@ -444,7 +444,9 @@ fn text_of<T: Copy>(word: &Word<T>, text: fn(T) -> &'static str) -> &str {
 }
 
 fn zeros<'a>(words: impl Iterator<Item = &'a str>) -> BTreeMap<String, usize> {
-    words.map(|word| (word.to_owned(), 0)).collect()
+    let mut zeros = BTreeMap::new();
+    zeros.extend(words.map(|word| (word.to_owned(), 0)));
+    zeros
 }
 
 /// Counts components whatever their case. The spelling that is used most is shown.

@@ -44,6 +44,7 @@ pub(crate) use catalogue::CatalogueState;
 pub(crate) use catalogue::{Catalogue, Catalogued, PlaceState, Registered, test_key};
 #[cfg(feature = "cli")]
 pub(crate) use claim::claim_by_hand;
+#[cfg(any(feature = "cli", feature = "load"))]
 pub(crate) use claim::read_info;
 pub(crate) use claim::{folders_of, newer_major_format};
 #[cfg(feature = "html")]

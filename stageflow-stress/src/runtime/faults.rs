@@ -24,6 +24,10 @@ pub fn judge(inner: &Inner, expected: bool) {
             true => format!("results/faults/{}-{}", inner.start.slug, number + 1),
         };
         keep(inner, faults, &stem, expected);
+        // A stored plan takes the place of every plan of a test: of several it would not do the same again.
+        if !several && !faults.plan().is_empty() {
+            inner.collected().replay = Some(replay(inner, &format!("{stem}.plan.json")));
+        }
     }
 }
 

@@ -365,6 +365,9 @@ pub fn print(inner: &Inner, verdict: &Verdict) {
     eprintln!("  log: {}", inner.active.log.path().display());
     eprintln!("  run folder: {}", inner.run.dir.display());
     eprintln!("  reproduce: {}", inner.start.reproduce);
+    if let Some(replay) = &inner.collected().replay {
+        eprintln!("  the same faults, whatever its source says: {replay}");
+    }
     let mut told = false;
     for record in &inner.collected().findings {
         if verdict.red.contains(&record.fingerprint) {

@@ -5,7 +5,7 @@ use crate::engine::{Behavior, Engine, PipelineSpec, RunOptions, RunReport, Stage
 use crate::finding::Finding;
 use crate::roadmap::Template;
 
-/// A source, `n` branches that each emit their number, and a join that adds them up under `total`.
+/// A source, `n` branches that each emit their number, and a join that adds them up under `sum`.
 #[must_use]
 pub fn fan_out_pipeline(n: u64) -> PipelineSpec {
     let names: Vec<_> = (0..n).map(|number| format!("branch-{number}")).collect();

@@ -1,5 +1,6 @@
 //! What the operating system is asked. All `unsafe` code of the crate lives below this module.
 
+#[cfg(feature = "load")]
 mod alloc;
 mod child;
 mod exit;
@@ -9,9 +10,11 @@ mod process;
 #[cfg(all(feature = "stacks", target_os = "linux"))]
 mod stacks;
 mod threads;
+#[cfg(feature = "load")]
 mod usage;
 mod waker;
 
+#[cfg(feature = "load")]
 pub use alloc::{CountingAllocator, allocated};
 pub use child::{CHILDREN_CAN_BE_CONFINED, die_with_parent, limit_self, signal_name, wait_and_clear};
 pub use exit::{at_exit, end_process_as_failed};
@@ -21,5 +24,6 @@ pub use process::{boot_id, host_name, is_alive, own_start_ticks, parent_pid, sta
 #[cfg(all(feature = "stacks", target_os = "linux"))]
 pub use stacks::stack_of;
 pub use threads::{ThreadSeen, rename_current_thread, thread_names, threads};
+#[cfg(feature = "load")]
 pub use usage::{USAGE_IS_READ, cpu_time, process_usage};
 pub use waker::traced_poll;

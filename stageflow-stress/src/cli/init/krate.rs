@@ -11,6 +11,9 @@ use crate::cli::findings::write;
 use crate::cli::roadmap::entry as entry_of;
 use crate::install::{self, Origin};
 
+/// Every instrument, since the first test of a new crate may be of any entry.
+const FEATURES: &str = "features = [\"full\"]";
+
 /// Where the dependency comes from.
 #[derive(Debug)]
 pub enum Source {
@@ -46,11 +49,11 @@ impl Source {
                         name: path.display().to_string(),
                         near: vec!["name the directory that holds its Cargo.toml".to_owned()],
                     })?;
-                format!("{{ path = {:?} }}", own.display().to_string())
+                format!("{{ path = {:?}, {FEATURES} }}", own.display().to_string())
             }
-            Source::Git(url, None) => format!("{{ git = {url:?} }}"),
-            Source::Git(url, Some(rev)) => format!("{{ git = {url:?}, rev = {rev:?} }}"),
-            Source::Version(version) => format!("{version:?}"),
+            Source::Git(url, None) => format!("{{ git = {url:?}, {FEATURES} }}"),
+            Source::Git(url, Some(rev)) => format!("{{ git = {url:?}, rev = {rev:?}, {FEATURES} }}"),
+            Source::Version(version) => format!("{{ version = {version:?}, {FEATURES} }}"),
         })
     }
 }

@@ -3,18 +3,20 @@ use std::time::Duration;
 
 use super::*;
 
+mod table;
+
 /// Draws that follow from a seed.
 struct Draws(u64);
 
 impl Draws {
     fn below(&mut self, n: usize) -> usize {
         self.0 += 1;
-        (crate::load::unit_of(self.0) * n as f64) as usize
+        (crate::testing::unit_of(self.0) * n as f64) as usize
     }
 
     fn chance(&mut self, share: f64) -> bool {
         self.0 += 1;
-        crate::load::unit_of(self.0) < share
+        crate::testing::unit_of(self.0) < share
     }
 }
 
