@@ -31,7 +31,8 @@ fn plain() {}
     background_panics = "record",
     expect_panic = "boom",
     expect_errors("refused", "reset"),
-    allow(leaked_task, background_panic),
+    allow(leaked_task = "the pool stays", background_panic),
+    tune(retry_passed = Low),
     fail_on = Medium
 )]
 #[ignore = "registered, not run"]
@@ -144,7 +145,8 @@ fn every_argument_arrives() {
     assert_eq!(options.background_panics, BackgroundPanics::Record);
     assert_eq!(options.expect_panic, Some("boom"));
     assert_eq!(options.expect_errors, ["refused", "reset"]);
-    assert_eq!(options.allow, ["leaked_task", "background_panic"]);
+    assert_eq!(options.allow, [("leaked_task", "the pool stays"), ("background_panic", "")]);
+    assert_eq!(options.tune, [("retry_passed", Severity::Low)]);
     assert_eq!(options.fail_on, Some(Severity::Medium));
 }
 

@@ -33,8 +33,8 @@ pub(crate) struct Inner {
     pub(crate) background: Background,
     /// The sessions of faults that the body made, with what keeps their points armed.
     pub(crate) faults: Mutex<Vec<(Faults, Armed)>>,
-    /// What the phases of a scenario probe came to.
-    pub(crate) proof: Mutex<Option<crate::probe::Proof>>,
+    /// What the phases of scenario probes came to: of the attribute without a name, of those that were built by hand with theirs.
+    pub(crate) proofs: Mutex<Vec<(Option<String>, crate::probe::Proof)>>,
     /// The plan that takes the place of every other.
     pub(crate) fault_plan: Option<std::path::PathBuf>,
 }
@@ -111,6 +111,9 @@ impl Inner {
     pub(crate) fn file(&self, mut finding: Finding, source: &str, location: Option<&Location<'_>>) -> String {
         if finding.rule.is_empty() {
             finding.rule = source.to_owned();
+        }
+        if source != "author" {
+            finding = super::stock::adjusted(finding, &self.def.options);
         }
         if finding.locator.is_empty() {
             finding.locator = format!("{}::{}", self.start.crate_name, self.start.name);

@@ -142,8 +142,10 @@ pub struct Options {
     pub expect_panic: Option<&'static str>,
     /// Texts of error-level log lines that belong to the scenario.
     pub expect_errors: &'static [&'static str],
-    /// Names of waived stock observers.
-    pub allow: &'static [&'static str],
+    /// Names of waived stock observers, each with its reason or an empty text.
+    pub allow: &'static [(&'static str, &'static str)],
+    /// Names of stock observers, each with the severity that its findings have in this test.
+    pub tune: &'static [(&'static str, Severity)],
     /// Severity from which an unknown finding is red.
     pub fail_on: Option<Severity>,
 }
@@ -171,6 +173,7 @@ impl Options {
         expect_panic: None,
         expect_errors: &[],
         allow: &[],
+        tune: &[],
         fail_on: None,
     };
 }

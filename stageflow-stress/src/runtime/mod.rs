@@ -17,6 +17,7 @@ mod repeat;
 mod session;
 mod setup;
 mod stacks;
+mod stock;
 mod traces;
 mod verdict;
 mod watchdog;

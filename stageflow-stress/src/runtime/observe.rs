@@ -1,6 +1,7 @@
 //! After the body: the log is analysed, and observers judge what was recorded.
 
 use super::session::Session;
+use super::stock;
 use super::verdict::{self, BodyOutcome};
 use crate::capture::{payload_text, quietly};
 use crate::classify::Severity;
@@ -18,6 +19,8 @@ pub fn observe(inner: &Inner, session: &Session, outcome: &BodyOutcome) {
     // Counted before the file is read: what is written in between must not look like a loss.
     let summary = inner.active.log.summary(session.partial(inner));
     let text = inner.active.log.text();
+    let passed = verdict::decide(inner, session, outcome).red.is_empty() && outcome.skipped.is_none();
+    stock::observe(inner, &parse(&text).records, passed);
     analyse_log(inner, session, outcome, text.as_bytes(), &summary);
     let observers = registry::observers_of(inner.entry.id);
     if observers.is_empty() {

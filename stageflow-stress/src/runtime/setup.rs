@@ -57,7 +57,7 @@ pub fn set_up(session: &'static Session, def: &'static TestDef) -> Result<TestCo
         requirements: owned(options.requirements),
         tags: owned(options.tags),
         owner: options.owner.map(str::to_owned),
-        allow: owned(options.allow),
+        allow: crate::context::told(options),
         fail_on: options.fail_on.unwrap_or(session.store.settings.fail_on),
         seed,
         iterations: options.iterations,
@@ -85,7 +85,7 @@ pub fn set_up(session: &'static Session, def: &'static TestDef) -> Result<TestCo
             iteration: AtomicU32::new(0),
             background: Background::default(),
             faults: Mutex::default(),
-            proof: Mutex::default(),
+            proofs: Mutex::default(),
             fault_plan: session.store.settings.fault_plan.clone(),
         }),
     })

@@ -166,7 +166,7 @@ impl Told {
                 iteration: AtomicU32::new(0),
                 background: Default::default(),
                 faults: Mutex::default(),
-                proof: Mutex::default(),
+                proofs: Mutex::default(),
                 fault_plan: None,
             }),
         })
