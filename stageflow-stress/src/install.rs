@@ -25,8 +25,10 @@ pub enum Origin {
 /// library was built from.
 pub fn origin(root: &Path) -> Origin {
     let built_from = || Origin::Path(PathBuf::from(env!("CARGO_MANIFEST_DIR")));
-    std::fs::read_to_string(root.join("Cargo.lock"))
-        .map_or_else(|_| built_from(), |lock| origin_in(&lock, env!("CARGO_PKG_VERSION")).unwrap_or_else(built_from))
+    std::fs::read_to_string(root.join("Cargo.lock")).map_or_else(
+        |_| built_from(),
+        |lock| origin_in(&lock, env!("CARGO_PKG_VERSION")).unwrap_or_else(built_from),
+    )
 }
 
 /// What a lock file says of this library; nothing where it is a directory.
@@ -36,7 +38,8 @@ fn origin_in(lock: &str, version: &str) -> Option<Origin> {
     };
     let mut packages = lock.split("[[package]]").filter(|table| has(table, "name", "stageflow-stress"));
     // A workspace may have two versions; a test speaks of the one that it was built with.
-    let package = packages.clone().find(|table| has(table, "version", version)).or_else(|| packages.next())?;
+    let package =
+        packages.clone().find(|table| has(table, "version", version)).or_else(|| packages.next())?;
     let field = |name: &str| {
         let start = format!("{name} = \"");
         package.lines().find_map(|line| line.trim().strip_prefix(&start)?.strip_suffix('"'))
@@ -106,7 +109,8 @@ mod tests {
         );
         assert_eq!(origin_in("nonsense"), None);
         // Two versions: each finds its own.
-        let two = format!("{}\n{}", lock(""), lock("source = \"git+file:///x#0a1b\"\n").replace("0.1.0", "0.2.0"));
+        let two =
+            format!("{}\n{}", lock(""), lock("source = \"git+file:///x#0a1b\"\n").replace("0.1.0", "0.2.0"));
         assert_eq!(origin_in(&two), None);
         assert!(matches!(super::origin_in(&two, "0.2.0"), Some(Origin::Git { .. })));
     }

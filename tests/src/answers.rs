@@ -29,10 +29,8 @@ pub fn check_as(name: &str, line: &str, answer: &Value) {
         });
         jsonschema::validator_for(&one).expect("a schema")
     });
-    let errors: Vec<String> = validator
-        .iter_errors(answer)
-        .map(|error| format!("{}: {error}", error.instance_path()))
-        .collect();
+    let errors: Vec<String> =
+        validator.iter_errors(answer).map(|error| format!("{}: {error}", error.instance_path())).collect();
     assert!(errors.is_empty(), "`{line}` answers against its schema: {errors:#?}");
 }
 

@@ -299,7 +299,11 @@ fn a_document_of_another_tool_is_taken_over_and_lives_on() {
     assert_eq!((&made["imported"], &made["findings"]), (&json!(true), &json!(3)));
     assert_eq!(made["status"], "completed", "as the document states");
     let run = root.join(made["dir"].as_str().unwrap());
-    assert!(run.ends_with("runs/FIN-001/run-2026-01-14-001"), "the run is as old as it says: {}", run.display());
+    assert!(
+        run.ends_with("runs/FIN-001/run-2026-01-14-001"),
+        "the run is as old as it says: {}",
+        run.display()
+    );
     let findings = || read_json(&run.join("findings.json"));
     let before = findings();
     let metadata = &before["metadata"];
@@ -329,8 +333,11 @@ fn a_document_of_another_tool_is_taken_over_and_lives_on() {
     assert_eq!(say("runs list --json").exits(0).json()["total"], 1);
     assert_eq!(findings(), before);
     // A later version of it is added to the same run, and the later word counts.
-    let later = example()
-        .replacen("\"status\": \"open\"", "\"status\": \"confirmed\", \"updated_at\": \"2026-02-01T00:00:00Z\"", 1);
+    let later = example().replacen(
+        "\"status\": \"open\"",
+        "\"status\": \"confirmed\", \"updated_at\": \"2026-02-01T00:00:00Z\"",
+        1,
+    );
     write(root, "theirs.json", &later);
     say("findings import theirs.json").exits(0).says("imported into runs/FIN-001/run-2026-01-14-001");
     say("findings show FIN-001-BUG-001").exits(0).says("confirmed");

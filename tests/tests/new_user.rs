@@ -210,8 +210,19 @@ fn undated(text: &str) -> String {
         let millis = word.len() == 13 && word.bytes().all(|b| b.is_ascii_digit());
         identity || millis || (word.starts_with("20") && word.len() > 18 && word.as_bytes()[10] == b'T')
     };
-    let words = text.split_inclusive(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | ':' | '.' | '+')));
-    words.map(|word| if is_time(word.trim_end_matches(|c: char| !c.is_ascii_alphanumeric())) { "TIME" } else { word }).collect()
+    let words =
+        text.split_inclusive(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | ':' | '.' | '+')));
+    words
+        .map(
+            |word| {
+                if is_time(word.trim_end_matches(|c: char| !c.is_ascii_alphanumeric())) {
+                    "TIME"
+                } else {
+                    word
+                }
+            },
+        )
+        .collect()
 }
 
 #[test]

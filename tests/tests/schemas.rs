@@ -130,8 +130,7 @@ fn every_json_file_of_real_runs_has_a_published_schema_and_is_valid_under_it() {
         seen.wrong[..seen.wrong.len().min(40)].join("\n")
     );
     // A schema that nothing was checked against would be a promise.
-    let elsewhere =
-        BTreeSet::from([Schema::FindingsExtended, Schema::LogDiff, Schema::CommandLine]);
+    let elsewhere = BTreeSet::from([Schema::FindingsExtended, Schema::LogDiff, Schema::CommandLine]);
     let checked: BTreeSet<Schema> = seen.documents.keys().copied().collect();
     let all: BTreeSet<Schema> = Schema::ALL.iter().copied().collect();
     assert_eq!(all.difference(&checked).copied().collect::<BTreeSet<_>>(), elsewhere);
@@ -139,8 +138,7 @@ fn every_json_file_of_real_runs_has_a_published_schema_and_is_valid_under_it() {
     println!("{:#?}, and {} files of the tests' own", seen.documents, seen.of_tests);
 
     // The exports that are JSON of ours, in both profiles.
-    for (profile, schema) in
-        [("upstream", Schema::FindingsUpstream), ("extended", Schema::FindingsExtended)]
+    for (profile, schema) in [("upstream", Schema::FindingsUpstream), ("extended", Schema::FindingsExtended)]
     {
         let export = |format: &str| {
             say(&format!("findings export --format {format} --profile {profile}")).exits(0).out

@@ -232,7 +232,8 @@ fn a_directory_that_cannot_be_written_is_no_reason_to_fail() {
 /// The library that gives a process a clock of its own, where the system has it.
 fn own_clock() -> Option<PathBuf> {
     let candidates = fs::read_dir("/usr/lib").ok()?.flatten();
-    let found = candidates.map(|item| item.path().join("faketime/libfaketimeMT.so.1")).find(|path| path.is_file());
+    let found =
+        candidates.map(|item| item.path().join("faketime/libfaketimeMT.so.1")).find(|path| path.is_file());
     let probe = found.as_ref().and_then(|path| path.to_str()).unwrap_or("libfaketime");
     have("faketime", &["test", "-f", probe]).then_some(found).flatten()
 }
@@ -261,18 +262,24 @@ fn a_clock_that_steps_turns_nothing_round_and_is_told() {
     let times: Vec<&str> = lines.iter().map(|line| line["ts"].as_str().unwrap()).collect();
     assert!(times.windows(2).all(|pair| pair[0] <= pair[1]), "{times:#?}");
     let summary = json(&folder.join("results/summary.json"));
-    let told = |summary: &Value| {
-        summary["losses"].as_array().unwrap().iter().any(|loss| loss["what"] == "clock")
-    };
+    let told =
+        |summary: &Value| summary["losses"].as_array().unwrap().iter().any(|loss| loss["what"] == "clock");
     assert!(told(&summary), "{summary:#}");
-    assert_eq!((&summary["status"], &summary["impossible"]), (&"completed".into(), &Value::Array(Vec::new())));
+    assert_eq!(
+        (&summary["status"], &summary["impossible"]),
+        (&"completed".into(), &Value::Array(Vec::new()))
+    );
     assert_eq!(summary["verdict"], "PASS_WITH_CONCERNS");
     let test = &json(&folder.join("results/tests.json"))["tests"][0];
-    assert!(test["duration_ms"].as_f64().unwrap() >= 0.0 && test["started_at"].as_str() <= test["ended_at"].as_str());
+    assert!(
+        test["duration_ms"].as_f64().unwrap() >= 0.0
+            && test["started_at"].as_str() <= test["ended_at"].as_str()
+    );
 
     // Between processes of one boot: the second one's clock is three hours ahead, and its records are all there.
     let ahead = [("LD_PRELOAD", library), ("FAKETIME", "+3h"), ("FAKETIME_DONT_FAKE_MONOTONIC", "1")];
-    let (green, text) = run("writers_find", &runs, &[("STAGEFLOW_RUN_ID", "two"), ("EACH", "3"), ("WRITER", "a")]);
+    let (green, text) =
+        run("writers_find", &runs, &[("STAGEFLOW_RUN_ID", "two"), ("EACH", "3"), ("WRITER", "a")]);
     assert!(green, "{text}");
     let second = [&ahead[..], &[("STAGEFLOW_RUN_ID", "two"), ("EACH", "3"), ("WRITER", "b")]].concat();
     let (green, text) = run("writers_find", &runs, &second);
@@ -291,7 +298,10 @@ impl Remote {
     fn mount(served: &Path, at: &Path) -> Option<Remote> {
         let server = ["/usr/lib/openssh/sftp-server", "/usr/libexec/sftp-server"];
         let server = server.into_iter().find(|path| Path::new(path).is_file()).unwrap_or("sftp-server");
-        if !have("sshfs", &["sh", "-c", &format!("command -v sshfs && test -x {server} && test -c /dev/fuse")]) {
+        if !have(
+            "sshfs",
+            &["sh", "-c", &format!("command -v sshfs && test -x {server} && test -c /dev/fuse")],
+        ) {
             return None;
         }
         fs::create_dir_all(at).unwrap();
@@ -345,7 +355,8 @@ fn machines_that_share_a_network_file_system_lose_nothing() {
     // What may happen is that each machine claimed a folder of its own; what may not is that anything is missing.
     let runs = served.join("runs");
     let merged = directory.path().join("merged");
-    let together = stageflow_stress::run::merge([&runs], &merged, stageflow_stress::run::Together::SameSession);
+    let together =
+        stageflow_stress::run::merge([&runs], &merged, stageflow_stress::run::Together::SameSession);
     assert_eq!(together.unwrap().len(), 1);
     let document = json(&only_run(&merged.join("DAG-005")).join("findings.json"));
     let findings = document["findings"].as_array().unwrap();

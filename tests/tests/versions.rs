@@ -6,7 +6,9 @@ use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
-use stageflow_stress_tests::{Spoken, clean, hint, install, json, only_run, repository, shell_with, target_directory};
+use stageflow_stress_tests::{
+    Spoken, clean, hint, install, json, only_run, repository, shell_with, target_directory,
+};
 
 /// The library in a git repository, in the next version.
 fn next_version(root: &Path) {
@@ -25,7 +27,8 @@ fn next_version(root: &Path) {
     // Takes what is not there any more out of the lock file.
     let mut metadata = Command::new("cargo");
     clean(&mut metadata);
-    let locked = metadata.args(["metadata", "--offline", "--format-version", "1"]).current_dir(root).output().unwrap();
+    let locked =
+        metadata.args(["metadata", "--offline", "--format-version", "1"]).current_dir(root).output().unwrap();
     assert!(locked.status.success(), "{}", String::from_utf8_lossy(&locked.stderr));
     let commit = "git init -q && git add -A && git -c user.name=Ada -c user.email=a@example.org commit -qm 'the next version'";
     let made = Command::new("sh").args(["-c", commit]).current_dir(root).status().expect("a shell");
@@ -90,7 +93,8 @@ fn two_versions_share_a_run_and_the_hints_of_a_git_dependency_lead_on() {
     };
     member("near", &format!("path = {:?}", repository().join("stageflow-stress")), NEAR);
     member("far", &format!("git = \"file://{}\"", origin.display()), FAR);
-    fs::write(root.join("Cargo.toml"), "[workspace]\nresolver = \"3\"\nmembers = [\"near\", \"far\"]\n").expect("a file");
+    fs::write(root.join("Cargo.toml"), "[workspace]\nresolver = \"3\"\nmembers = [\"near\", \"far\"]\n")
+        .expect("a file");
     fs::write(root.join(".gitignore"), "/target\n").expect("a file");
     // The versions of this repository, which are there already.
     fs::copy(repository().join("Cargo.lock"), root.join("Cargo.lock")).expect("the lock file");
@@ -109,8 +113,12 @@ fn two_versions_share_a_run_and_the_hints_of_a_git_dependency_lead_on() {
     let config = json(&folder.join("config/run_config.json"));
     assert_eq!(config["sdk_version"], Value::from(vec![own_version(), "0.99.0".to_owned()]));
     let findings = json(&folder.join("findings.json"));
-    let titles: Vec<&str> =
-        findings["findings"].as_array().unwrap().iter().filter_map(|finding| finding["title"].as_str()).collect();
+    let titles: Vec<&str> = findings["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|finding| finding["title"].as_str())
+        .collect();
     for title in ["seen by the one version", "seen by the other version", "every order is charged once"] {
         assert!(titles.iter().any(|found| found.contains(title)), "{titles:?}");
     }

@@ -552,12 +552,7 @@ fn read_run(root: &Path, dir: PathBuf) -> Result<Loaded, StoreProblem> {
 }
 
 /// A document that is not in the usual form: the reader that understands everything takes it.
-fn slowly(
-    dir: PathBuf,
-    bytes: &[u8],
-    entry: String,
-    run_path: &str,
-) -> Result<Loaded, StoreProblemKind> {
+fn slowly(dir: PathBuf, bytes: &[u8], entry: String, run_path: &str) -> Result<Loaded, StoreProblemKind> {
     let document = Document::parse(bytes)?;
     let metadata = &document.metadata;
     let entry = metadata.roadmap_entry_id.clone().unwrap_or(entry);

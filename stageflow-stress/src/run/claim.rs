@@ -195,8 +195,7 @@ fn git_drops(runs: &Path, settings: &Settings) -> Vec<String> {
     if !settings.keep {
         return Vec::new();
     }
-    let drops: Vec<String> =
-        ignored(runs).iter().map(|problem| problem.below(&settings.root)).collect();
+    let drops: Vec<String> = ignored(runs).iter().map(|problem| problem.below(&settings.root)).collect();
     for problem in &drops {
         say!("stageflow-stress: `keep = true`, and git would not keep these runs: {problem}");
     }
@@ -333,8 +332,9 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let runs = directory.path();
         let mut claimed: Vec<String> = std::thread::scope(|scope| {
-            let threads: Vec<_> =
-                (0..8).map(|_| scope.spawn(|| next_folder(runs, "DAG-005", "2026-01-14").unwrap().1)).collect();
+            let threads: Vec<_> = (0..8)
+                .map(|_| scope.spawn(|| next_folder(runs, "DAG-005", "2026-01-14").unwrap().1))
+                .collect();
             threads.into_iter().map(|thread| thread.join().unwrap()).collect()
         });
         claimed.sort();
@@ -359,7 +359,11 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let root = directory.path();
         let git = |arguments: &[&str]| {
-            std::process::Command::new("git").args(arguments).current_dir(root).status().is_ok_and(|s| s.success())
+            std::process::Command::new("git")
+                .args(arguments)
+                .current_dir(root)
+                .status()
+                .is_ok_and(|s| s.success())
         };
         // Without git there is nothing to ask.
         if !git(&["init", "-q"]) {

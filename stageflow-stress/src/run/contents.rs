@@ -49,8 +49,7 @@ impl Contents {
         const FOLDER: &str = ".stageflow/journal";
         let is_journal = |name: &String| name.ends_with(".jsonl");
         let below = |path: &String| Some(path.strip_prefix(FOLDER)?.strip_prefix('/')?.to_owned());
-        let mut names: BTreeSet<String> =
-            self.archived.keys().filter_map(below).filter(is_journal).collect();
+        let mut names: BTreeSet<String> = self.archived.keys().filter_map(below).filter(is_journal).collect();
         match fs::read_dir(self.dir.join(FOLDER)) {
             Ok(items) => {
                 for item in items {

@@ -14,9 +14,9 @@ use super::write::{FoldError, write_folder};
 use crate::finding::time::is_rfc3339;
 use crate::finding::{Document, DocumentError, DocumentMetadata};
 use crate::journal;
-use crate::journal::record::{Envelope, ImportedDocument, ImportedRecord, ProcessInfo, Record};
 #[cfg(feature = "cli")]
 use crate::journal::record::{ContextFact, Fact};
+use crate::journal::record::{Envelope, ImportedDocument, ImportedRecord, ProcessInfo, Record};
 #[cfg(feature = "cli")]
 use crate::settings::Settings;
 

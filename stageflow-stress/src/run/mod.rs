@@ -27,9 +27,9 @@ mod write;
 
 pub use aggregate::{Aggregate, AggregateOptions, AggregatedFinding, aggregate};
 pub use ignored::{IgnoreProblem, IgnoreProblemKind, ignored};
-pub use import::{ImportError, import};
 #[cfg(feature = "cli")]
 pub(crate) use import::import_as_run;
+pub use import::{ImportError, import};
 pub use merge::{MergeError, Merged, Together, merge};
 #[cfg(feature = "cli")]
 pub use retention::{Archived, archive, restore};

@@ -467,9 +467,9 @@ mod archive {
 }
 
 #[cfg(feature = "cli")]
-pub use archive::{Archived, archive, restore};
-#[cfg(feature = "cli")]
 pub(super) use archive::held;
+#[cfg(feature = "cli")]
+pub use archive::{Archived, archive, restore};
 
 #[cfg(test)]
 #[path = "retention_tests.rs"]

@@ -79,9 +79,7 @@ pub fn show(place: &Place, run: Option<&str>) -> Result<Answer, CliError> {
         ));
     } else if !taken.deleted.is_empty() {
         json["deleted_files"] = json!(taken.deleted.len());
-        answer = answer
-            .line("")
-            .line(count(taken.deleted.len(), "file was deleted", "files were deleted"));
+        answer = answer.line("").line(count(taken.deleted.len(), "file was deleted", "files were deleted"));
     }
     if state.is_none() && taken == Taken::default() {
         answer =

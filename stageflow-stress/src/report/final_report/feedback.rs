@@ -205,7 +205,16 @@ pub fn framework(doc: &mut Doc, facts: &Facts<'_>) {
             doc.line(NOT_RECORDED);
         } else {
             doc.table(
-                ["Id", "Suggestion", "Priority", "Description", "Context", "Rationale", "Proposal", "Perspective"],
+                [
+                    "Id",
+                    "Suggestion",
+                    "Priority",
+                    "Description",
+                    "Context",
+                    "Rationale",
+                    "Proposal",
+                    "Perspective",
+                ],
                 all,
             );
         }

@@ -476,7 +476,10 @@ fn errors_are_drawn_when_they_came() {
     stats["timeline"]["errors"] = serde_json::json!([0, 0, 0]);
     stats["timeline"]["warnings"] = serde_json::json!([0, 0, 0]);
     write(&path, stats.to_string().as_bytes());
-    has(&check(&super::render_run(&dir).unwrap(), &dir), &["Errors over time: none, and no warnings, in 1 log."]);
+    has(
+        &check(&super::render_run(&dir).unwrap(), &dir),
+        &["Errors over time: none, and no warnings, in 1 log."],
+    );
     stats.as_object_mut().unwrap().remove("timeline");
     write(&path, stats.to_string().as_bytes());
     has(&check(&super::render_run(&dir).unwrap(), &dir), &["Errors over time: not measured"]);
@@ -489,7 +492,9 @@ fn latency_goes_over_runs_and_a_roadmap_of_ones_own_has_its_place() {
     state.info.entry.id = "SHOP-001".to_owned();
     state.info.entry.title = "Baskets are priced".to_owned();
     state.info.entry.tier = "2 Checkout".to_owned();
-    for (n, name) in ["run-2026-01-14-001", "run-2026-01-15-001", "run-2026-01-16-001"].into_iter().enumerate() {
+    for (n, name) in
+        ["run-2026-01-14-001", "run-2026-01-15-001", "run-2026-01-16-001"].into_iter().enumerate()
+    {
         let dir = runs.path().join("SHOP-001").join(name);
         state.info.run_id = name.to_owned();
         state.info.started_at = format!("{}T09:00:00Z", &name[4..14]);

@@ -63,7 +63,9 @@ fn latency(m: &mut Markup, all: &All) {
             .filter(|line: &Line| line.points.len() > 1)
             .collect();
         if lines.is_empty() {
-            m.absent(&format!("{title} Not measured: no operation was timed 20 times in two runs of an entry."));
+            m.absent(&format!(
+                "{title} Not measured: no operation was timed 20 times in two runs of an entry."
+            ));
             continue;
         }
         let points = || lines.iter().flat_map(|line| line.points.iter().copied());

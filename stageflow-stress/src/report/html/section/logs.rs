@@ -97,7 +97,8 @@ fn timelines(m: &mut Markup, folder: &Folder) {
                     value: value as f64,
                     tip: format!("from {at}: {value} {level} of {}", count(of, "record", "records")),
                 };
-                let segments = vec![segment("error", part("errors", n)), segment("warning", part("warnings", n))];
+                let segments =
+                    vec![segment("error", part("errors", n)), segment("warning", part("warnings", n))];
                 (at.clone(), segments)
             })
             .collect();
@@ -112,7 +113,14 @@ fn timelines(m: &mut Markup, folder: &Folder) {
         chart::columns(m, &format!("Errors over time: {}.", text(log, "test")), &words, &columns);
     }
     if bad.len() > TIMELINES {
-        m.paragraph(&format!("And {}; the table has all.", count(bad.len() - TIMELINES, "more log with errors or warnings", "more logs with errors or warnings")));
+        m.paragraph(&format!(
+            "And {}; the table has all.",
+            count(
+                bad.len() - TIMELINES,
+                "more log with errors or warnings",
+                "more logs with errors or warnings"
+            )
+        ));
     }
 }
 
