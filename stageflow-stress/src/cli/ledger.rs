@@ -50,16 +50,17 @@ fn suggested(kind: SuggestionKind, flags: &Suggest) -> Map<String, Value> {
     if let Some(priority) = flags.priority {
         suggestion = suggestion.priority(priority);
     }
-    let given: [(&Option<String>, fn(Suggestion, &str) -> Suggestion); 4] = [
-        (&flags.context, Suggestion::context),
-        (&flags.rationale, Suggestion::rationale),
-        (&flags.proposed_solution, Suggestion::proposed_solution),
-        (&flags.perspective, Suggestion::perspective),
-    ];
-    for (flag, set) in given {
-        if let Some(text) = flag {
-            suggestion = set(suggestion, text);
-        }
+    if let Some(text) = &flags.context {
+        suggestion = suggestion.context(text);
+    }
+    if let Some(text) = &flags.rationale {
+        suggestion = suggestion.rationale(text);
+    }
+    if let Some(text) = &flags.proposed_solution {
+        suggestion = suggestion.proposed_solution(text);
+    }
+    if let Some(text) = &flags.perspective {
+        suggestion = suggestion.perspective(text);
     }
     suggestion.entry()
 }
