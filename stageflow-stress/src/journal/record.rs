@@ -78,6 +78,8 @@ pub enum Record {
     Finding(Box<FindingRecord>),
     /// A finding of another tool's document.
     Imported(Box<ImportedRecord>),
+    /// What such a document says of itself.
+    ImportedDocument(ImportedDocument),
     /// An observer ran after the test.
     Observer(ObserverRecord),
     /// What a test did at the place of an assertion.
@@ -388,6 +390,15 @@ pub struct ImportedRecord {
     /// Its place in the document, from 0.
     pub position: u64,
     /// The finding as it stood there, whatever it is: JSON as text, because it may be no valid Unicode.
+    pub json: String,
+}
+
+/// Another tool's document, without its findings.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ImportedDocument {
+    /// Where it came from.
+    pub source: String,
+    /// The document as it stood there, with an empty list of findings: JSON as text, because it may be no valid Unicode.
     pub json: String,
 }
 

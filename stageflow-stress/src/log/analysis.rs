@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 use super::detect::{Detected, Totals, detect, takes_back, tells_of_failure};
 use super::detectors::{detectors, findings};
 use super::diff::Difference;
-use super::digest::{ErrorCounts, LogDigest, LossFacts, TargetCounts, TemplateCounts};
-use super::event::{Log, Record, Sym};
+use super::digest::{ErrorCounts, LogDigest, LogTimeline, LossFacts, TargetCounts, TemplateCounts};
+use super::event::{Log, NO_TIME, Record, Sym};
 use super::format::{Level, Route, parse, timestamp};
 use super::own::neutral;
 use super::profile::Profile;
@@ -27,6 +27,8 @@ pub(super) const GROUPS: usize = 500;
 const LINES: usize = 200;
 /// Targets that are listed.
 const TARGETS: usize = 200;
+/// Parts of the time of a log whose records are counted.
+const PARTS: usize = 60;
 
 /// What is known of the test besides its log.
 #[derive(Debug, Clone, Copy)]
@@ -294,6 +296,7 @@ fn count_records(log: &Log<'_>, totals: &Totals, loss: LossFacts, input: &Analys
         span_seconds: span,
         records_per_second: span.filter(|span| *span > 0.0).map(|span| records as f64 / span),
         error_rate: (records > 0).then(|| failed as f64 / records as f64),
+        timeline: totals.span.and_then(|(first, last)| timeline(log, records, first, last)),
         errors: ErrorCounts::default(),
         loss,
         detectors: Vec::new(),
@@ -310,6 +313,31 @@ fn count_records(log: &Log<'_>, totals: &Totals, loss: LossFacts, input: &Analys
         history: Vec::new(),
         comparisons: Vec::new(),
     }
+}
+
+/// How many records came when.
+fn timeline(log: &Log<'_>, records: u64, first: i64, last: i64) -> Option<LogTimeline> {
+    // Fewer parts than records: a part of its own for each says nothing of their number.
+    let parts = usize::try_from(records / 2).unwrap_or(PARTS).clamp(2, PARTS);
+    let span = u64::try_from(last.checked_sub(first)?).ok().filter(|span| *span > 0)?;
+    let width = span.div_ceil(parts as u64);
+    let mut timeline = LogTimeline {
+        width_seconds: width as f64 / 1e6,
+        records: vec![0; parts],
+        warnings: vec![0; parts],
+        errors: vec![0; parts],
+    };
+    for record in log.records.iter().filter(|record| record.is_event() && record.micros != NO_TIME) {
+        let since = (record.micros - first) as u64;
+        let part = usize::try_from(since / width).unwrap_or(parts).min(parts - 1);
+        timeline.records[part] += 1;
+        match record.level {
+            Some(Level::Error | Level::Critical) => timeline.errors[part] += 1,
+            Some(Level::Warning) => timeline.warnings[part] += 1,
+            _ => {}
+        }
+    }
+    Some(timeline)
 }
 
 /// Everything that speaks against the log being whole.

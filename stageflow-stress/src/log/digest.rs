@@ -84,6 +84,19 @@ pub struct TemplateCounts {
     pub last_line: u64,
 }
 
+/// How many records came when: the span of the log in parts of the same length.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LogTimeline {
+    /// Length of a part, in seconds.
+    pub width_seconds: f64,
+    /// Records of each part.
+    pub records: Vec<u64>,
+    /// Those of them at WARNING.
+    pub warnings: Vec<u64>,
+    /// Those of them at ERROR or CRITICAL.
+    pub errors: Vec<u64>,
+}
+
 /// The numbers of one test's log.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LogDigest {
@@ -124,6 +137,9 @@ pub struct LogDigest {
     pub records_per_second: Option<f64>,
     /// Share of records at ERROR or CRITICAL; null without records.
     pub error_rate: Option<f64>,
+    /// Records over the time of the log; absent where no time passed, and in files of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeline: Option<LogTimeline>,
     /// The errors, counted.
     pub errors: ErrorCounts,
     /// What is missing.
