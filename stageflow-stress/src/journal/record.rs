@@ -8,7 +8,7 @@ use serde_json::Value;
 
 pub use super::words::{
     Aspect, DocumentationAspect, DxTimed, Fact, GoldenOutcome, HypothesisResult, Instrument, Ledger,
-    TestStatus, Topic,
+    LogRuleKind, TestStatus, Topic,
 };
 pub use crate::assertion::AssertionRecord;
 use crate::classify::{Category, Oracle, Pattern, PipelineKind, Severity};
@@ -60,6 +60,8 @@ pub enum Record {
     Citation(Citation),
     /// A fact about the setting of the test, such as a persona or a success criterion.
     Context(ContextFact),
+    /// What the author declares of the test's log.
+    LogRule(LogRule),
     /// A score of the developer experience.
     DxScore(DxScore),
     /// A time of the developer experience.
@@ -186,6 +188,18 @@ pub struct Check {
     pub file: String,
     /// Line.
     pub line: u32,
+}
+
+/// What the author declares of the test's log: how its analysis decides.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogRule {
+    /// How.
+    pub kind: LogRuleKind,
+    /// What, in words.
+    pub text: String,
+    /// Why, where something is accepted that would be reported.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub why: Option<String>,
 }
 
 /// A measured number.

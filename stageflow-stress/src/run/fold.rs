@@ -180,6 +180,7 @@ impl Fold {
             Record::Note(note) => test.notes.push(note),
             Record::Citation(citation) => test.citations.push(citation),
             Record::Context(fact) => test.facts.push(fact),
+            Record::LogRule(rule) => test.log_rules.push(rule),
             Record::DxScore(score) => test.dx_scores.push(score),
             Record::DxTime(time) => test.dx_times.push(time),
             Record::Documentation(feedback) => test.documentation.push(feedback),

@@ -4,6 +4,7 @@ mod aggregate;
 mod catalogue;
 mod claim;
 mod contents;
+mod crashed;
 mod environment;
 mod files;
 mod fold;
@@ -51,6 +52,7 @@ pub(crate) use claim::{folders_of, newer_major_format};
 pub(crate) use contents::Contents;
 #[cfg(feature = "cli")]
 pub(crate) use contents::read_stored;
+pub(crate) use crashed::write_trace;
 pub(crate) use files::{create_unique, locked, shown_below, write_atomically, write_whole};
 #[cfg(feature = "cli")]
 pub(crate) use fold::read_state;

@@ -10,7 +10,7 @@ use crate::classify::{Priority, Risk};
 use crate::finding::{Counted, EvidenceItem, Finding, FindingStatus, Frequency};
 use crate::journal::record::{
     AssertionRecord, Check, Citation, ContextFact, DocumentationFeedback, DxScore, DxTime, GoldenRecord,
-    Hypothesis, KnownAs, LedgerRecord, Loss, Measured, Metric, Note, ObserverRecord, PanicRecord,
+    Hypothesis, KnownAs, LedgerRecord, LogRule, Loss, Measured, Metric, Note, ObserverRecord, PanicRecord,
     ProcessInfo, Sample, TestEnd, TestStart, TestStatus, Throughput,
 };
 
@@ -180,6 +180,8 @@ pub struct TestState {
     pub citations: Vec<Citation>,
     /// Facts about its setting.
     pub facts: Vec<ContextFact>,
+    /// What its author declares of its log.
+    pub log_rules: Vec<LogRule>,
     /// Its scores of the developer experience.
     pub dx_scores: Vec<DxScore>,
     /// Its times of the developer experience.
@@ -283,6 +285,7 @@ impl TestState {
             notes: Vec::new(),
             citations: Vec::new(),
             facts: Vec::new(),
+            log_rules: Vec::new(),
             dx_scores: Vec::new(),
             dx_times: Vec::new(),
             documentation: Vec::new(),

@@ -117,6 +117,7 @@ fn fold(dir: &Path) -> io::Result<RunState> {
     let mut state = read_state(dir)?;
     let known = known_now(&state);
     give_ids(&mut state, &known)?;
+    super::crashed::analyse(&state);
     let logs = digests(&state);
     let summary = report::summary(&state, &logs);
     let mut files = vec![(
