@@ -234,7 +234,9 @@ pub fn collect(runs: &Path) -> io::Result<All> {
         // An archive beside its run holds what is not shown here; one without its run is all that there is of it.
         let archives = sorted(&dir.join("archive")).unwrap_or_default();
         let is_alone = |archive: &String| {
-            !names.iter().any(|name| archive.strip_prefix(name.as_str()).is_some_and(|end| end.starts_with('.')))
+            !names
+                .iter()
+                .any(|name| archive.strip_prefix(name.as_str()).is_some_and(|end| end.starts_with('.')))
         };
         all.archived += archives.iter().filter(|archive| is_alone(archive)).count();
         for name in names.into_iter().filter(|name| name.starts_with("run-")) {
