@@ -59,6 +59,35 @@ impl Named<'_> {
         Ok(distinct(parts.iter().filter_map(|part| errors.keep(words.parse(part))).collect(), errors))
     }
 
+    /// `name(word, word = value, ..)`: words of a set, each with what follows its sign.
+    pub(crate) fn words_with(
+        self,
+        words: &Words,
+        errors: &mut Errors,
+    ) -> syn::Result<Vec<(Ident, Option<TokenStream>)>> {
+        let parts = self.several(words.all[0])?;
+        let mut all: Vec<(Ident, Option<TokenStream>)> = Vec::new();
+        for part in parts {
+            let mut rest = part.clone().into_iter();
+            let first = rest.next();
+            let (word, value) = match rest.next() {
+                Some(TokenTree::Punct(sign)) if sign.as_char() == '=' => {
+                    (first.into_iter().collect(), Some(rest.collect::<TokenStream>()))
+                }
+                _ => (part.clone(), None),
+            };
+            let Some(word) = errors.keep(words.parse(&word)) else { continue };
+            if value.as_ref().is_some_and(TokenStream::is_empty) {
+                errors.at(&part, format!("expected a value: `{word} = ..`"));
+            } else if all.iter().any(|(known, _)| *known == word) {
+                errors.at(&word, format!("`{word}` is given twice"));
+            } else {
+                all.push((word, value));
+            }
+        }
+        Ok(all)
+    }
+
     pub(crate) fn text(self) -> syn::Result<LitStr> {
         values::text(&self.one("\"..\"")?)
     }

@@ -35,6 +35,8 @@ const NAMES: &[&str] = &[
     "start_paused",
     "tags",
     "timeout",
+    "tune",
+    "waive_log",
     "worker_threads",
 ];
 
@@ -206,7 +208,38 @@ impl Arguments {
             "isolate" => options.isolate = Some(at.isolate(errors)?),
             "expect_panic" => options.expect_panic = Some(at.text()?),
             "expect_errors" => options.expect_errors = at.texts(errors)?,
-            "allow" => options.allow = at.words(&words::OBSERVER, errors)?,
+            "waive_log" => {
+                let texts = at.texts(errors)?;
+                options.waive_log =
+                    texts.iter().filter_map(|text| errors.keep(values::waiver(text))).collect();
+            }
+            "allow" => {
+                for (observer, reason) in at.words_with(&words::OBSERVER, errors)? {
+                    let reason = reason.map(|tokens| values::text(&tokens)).transpose();
+                    if let Some(reason) = errors.keep(reason) {
+                        options.allow.push((observer, reason));
+                    }
+                }
+            }
+            "tune" => {
+                for (observer, severity) in at.words_with(&words::OBSERVER, errors)? {
+                    let Some(severity) = severity else {
+                        errors.at(&observer, format!("expected a severity: `{observer} = Medium`"));
+                        continue;
+                    };
+                    if let Some(severity) = errors.keep(words::SEVERITY.parse(&severity)) {
+                        options.tune.push((observer, severity));
+                    }
+                }
+                for (observer, _) in &options.tune {
+                    if options.allow.iter().any(|(waived, _)| waived == observer) {
+                        errors.at(
+                            observer,
+                            format!("`{observer}` is waived by `allow`; remove one of the two"),
+                        );
+                    }
+                }
+            }
             "crate" => {
                 let tokens = at.one("stageflow_stress")?;
                 let path = syn::parse2::<Path>(tokens.clone());

@@ -49,8 +49,12 @@ pub(crate) struct Options {
     pub(crate) expect_panic: Option<LitStr>,
     /// Texts of the error-level lines that are expected.
     pub(crate) expect_errors: Vec<LitStr>,
-    /// Names of waived observers.
-    pub(crate) allow: Vec<Ident>,
+    /// Waived observations of the log analysis: detector, text and reason.
+    pub(crate) waive_log: Vec<(u8, String, String)>,
+    /// Names of waived observers, with the reason where one is given.
+    pub(crate) allow: Vec<(Ident, Option<LitStr>)>,
+    /// Names of observers with the severity that their findings are to have.
+    pub(crate) tune: Vec<(Ident, Ident)>,
     /// Variant of `Severity`.
     pub(crate) fail_on: Option<Ident>,
 }
@@ -147,9 +151,26 @@ impl Options {
             let texts = &self.expect_errors;
             fields.extend(quote!(expect_errors: &[#(#texts),*],));
         }
+        if !self.waive_log.is_empty() {
+            let waivers = self.waive_log.iter().map(|(detector, text, why)| quote!((#detector, #text, #why)));
+            fields.extend(quote!(waive_log: &[#(#waivers),*],));
+        }
         if !self.allow.is_empty() {
-            let names = self.allow.iter().map(Ident::to_string);
-            fields.extend(quote!(allow: &[#(#names),*],));
+            let pairs = self.allow.iter().map(|(name, reason)| {
+                let name = name.to_string();
+                match reason {
+                    Some(reason) => quote!((#name, #reason)),
+                    None => quote!((#name, "")),
+                }
+            });
+            fields.extend(quote!(allow: &[#(#pairs),*],));
+        }
+        if !self.tune.is_empty() {
+            let pairs = self.tune.iter().map(|(name, severity)| {
+                let name = name.to_string();
+                quote!((#name, #private::Severity::#severity))
+            });
+            fields.extend(quote!(tune: &[#(#pairs),*],));
         }
         if let Some(word) = &self.fail_on {
             let value = some(quote!(#private::Severity::#word));

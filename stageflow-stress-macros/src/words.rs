@@ -81,6 +81,14 @@ pub(crate) const OBSERVER: Words = Words {
         "leaked_thread",
         "panic_hook_replaced",
         "partial_capture",
+        "never_finished",
+        "error_in_log",
+        "unpaired_log",
+        "claim_without_effect",
+        "telemetry_loss",
+        "golden_accepted",
+        "nothing_checked",
+        "retry_passed",
     ],
 };
 

@@ -6,10 +6,10 @@
 
 mod macros;
 
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::thread::LocalKey;
 
 use serde::{Deserialize, Serialize};
@@ -82,7 +82,7 @@ impl Site {
         };
         let (count, is_first_failure) = test.assertions.add(self, held);
         // While the thread's locals are being destroyed, each hit comes this way.
-        let _ = hits.try_with(|hits| hits.0.replace(Some((test.id, count))));
+        let _ = hits.try_with(|hits| hits.0.set(count.map(|count| (test.id, count))));
         if is_first_failure && self.is_judged_at_once() {
             // At once, so that it survives the end of the process that may follow.
             test.log.write(&capture::LogEvent {
@@ -170,9 +170,16 @@ impl HitCount {
     }
 }
 
+/// How many counters threads may hold in all: each is 16 bytes that are never given back, so that a hit can read its own without a lock,
+/// a count of references or a flag. Beyond that hits are counted under the lock of their test.
+const COUNTERS: usize = 1 << 20;
+
+/// How many counters threads were given.
+static GIVEN: AtomicUsize = AtomicUsize::new(0);
+
 /// The counter that a thread used last at one place, with the number of the test that it belongs to.
 #[derive(Debug)]
-pub struct SiteHits(RefCell<Option<(u64, Arc<HitCount>)>>);
+pub struct SiteHits(Cell<Option<(u64, &'static HitCount)>>);
 
 impl SiteHits {
     /// None yet. Called by the macros only.
@@ -181,15 +188,14 @@ impl SiteHits {
         reason = "it is the initial value of a thread-local and nothing else"
     )]
     pub const fn new() -> Self {
-        SiteHits(RefCell::new(None))
+        SiteHits(Cell::new(None))
     }
 
     /// Counts, if the counter is this test's. The first failure that a thread sees is not counted here.
     #[inline]
     fn add(&self, test: u64, held: bool) -> bool {
-        let Ok(known) = self.0.try_borrow() else { return false };
-        let Some((of, count)) = known.as_ref() else { return false };
-        if *of != test || (!held && count.failed.load(Ordering::Relaxed) == 0) {
+        let Some((of, count)) = self.0.get() else { return false };
+        if of != test || (!held && count.failed.load(Ordering::Relaxed) == 0) {
             return false;
         }
         HitCount::bump(if held { &count.held } else { &count.failed });
@@ -197,25 +203,43 @@ impl SiteHits {
     }
 }
 
-/// A place and the counters of the threads that came there.
-type Counted = (&'static Site, Vec<Arc<HitCount>>);
+/// A place, the counters of the threads that came there, and what was counted without one.
+#[derive(Debug)]
+struct Counted {
+    site: &'static Site,
+    threads: Vec<&'static HitCount>,
+    rest: HitCount,
+}
+
+impl Counted {
+    fn sum(&self, of: fn(&HitCount) -> &AtomicU64) -> u64 {
+        let all = self.threads.iter().copied().chain([&self.rest]);
+        all.map(|count| of(count).load(Ordering::Relaxed)).sum()
+    }
+}
 
 /// What a test's threads count, by place.
 #[derive(Debug, Default)]
 pub struct Counts(Mutex<BTreeMap<usize, Counted>>);
 
 impl Counts {
-    /// Counts a hit on a counter for the calling thread. Returns the counter, and whether it is the first hit of the test
-    /// at which the place did not hold.
-    fn add(&self, site: &'static Site, held: bool) -> (Arc<HitCount>, bool) {
+    /// Counts a hit on a counter for the calling thread. Returns the counter, if there is one to be had, and whether it is the first hit of
+    /// the test at which the place did not hold.
+    fn add(&self, site: &'static Site, held: bool) -> (Option<&'static HitCount>, bool) {
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let key = std::ptr::from_ref(site).addr();
-        let (_, threads) = counts.entry(key).or_insert((site, Vec::new()));
-        let is_first_failure = !held && threads.iter().all(|count| count.failed.load(Ordering::Relaxed) == 0);
-        let count = Arc::new(HitCount::default());
+        let counted = counts.entry(key).or_insert_with(|| Counted {
+            site,
+            threads: Vec::new(),
+            rest: HitCount::default(),
+        });
+        let is_first_failure = !held && counted.sum(|count| &count.failed) == 0;
+        let own = (GIVEN.fetch_add(1, Ordering::Relaxed) < COUNTERS)
+            .then(|| &*Box::leak(Box::<HitCount>::default()));
+        counted.threads.extend(own);
+        let count = own.unwrap_or(&counted.rest);
         HitCount::bump(if held { &count.held } else { &count.failed });
-        threads.push(count.clone());
-        (count, is_first_failure)
+        (own, is_first_failure)
     }
 
     /// What was counted until now, ordered by place.
@@ -223,10 +247,10 @@ impl Counts {
         let counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut records: Vec<_> = counts
             .values()
-            .map(|(site, threads)| AssertionRecord {
-                place: site.place(),
-                held: threads.iter().map(|count| count.held.load(Ordering::Relaxed)).sum(),
-                failed: threads.iter().map(|count| count.failed.load(Ordering::Relaxed)).sum(),
+            .map(|counted| AssertionRecord {
+                place: counted.site.place(),
+                held: counted.sum(|count| &count.held),
+                failed: counted.sum(|count| &count.failed),
             })
             .collect();
         records.sort_by(|left, right| left.place.cmp(&right.place));
@@ -266,11 +290,11 @@ mod tests {
         let counts = Counts::default();
         let hits = SiteHits::new();
         assert!(!hits.add(1, true), "there is no counter yet");
-        *hits.0.borrow_mut() = Some((1, counts.add(&SOMETIMES, true).0));
+        hits.0.set(counts.add(&SOMETIMES, true).0.map(|count| (1, count)));
         assert!(hits.add(1, true));
         assert!(!hits.add(2, true), "it belongs to another test");
         assert!(!hits.add(1, false), "a first failure is worth a look");
-        *hits.0.borrow_mut() = Some((1, counts.add(&SOMETIMES, false).0));
+        hits.0.set(counts.add(&SOMETIMES, false).0.map(|count| (1, count)));
         assert!(hits.add(1, false));
         let records = counts.records();
         assert_eq!((records[0].held, records[0].failed), (2, 2));

@@ -1,6 +1,6 @@
 //! Which test a thread works for.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::SystemTime;
@@ -62,6 +62,20 @@ static ACTIVE: RwLock<Vec<Arc<Active>>> = RwLock::new(Vec::new());
 
 thread_local! {
     static TAG: RefCell<Option<Arc<Active>>> = const { RefCell::new(None) };
+    /// The number of the test in the tag, zero without one: a hit of an assertion reads it and nothing else.
+    static TAG_ID: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Sets the tag of this thread, and returns the one before.
+fn set_tag(test: Option<Arc<Active>>) -> Option<Arc<Active>> {
+    let id = test.as_ref().map_or(0, |test| test.id);
+    // While the thread's locals are being destroyed there is nothing left to tag.
+    TAG.try_with(|tag| {
+        let before = tag.replace(test);
+        TAG_ID.set(id);
+        before
+    })
+    .unwrap_or_default()
 }
 
 /// Makes a test known to the fallback for untagged threads.
@@ -93,8 +107,11 @@ fn note_sole(active: &[Arc<Active>]) {
 /// The number of the test that [`current`] gives, without taking hold of it.
 #[inline]
 pub fn current_id() -> Option<u64> {
-    let tagged = TAG.try_with(|tag| tag.borrow().as_ref().map(|test| test.id)).ok().flatten();
-    tagged.or_else(|| Some(SOLE.load(Ordering::Acquire)).filter(|id| *id != 0))
+    let id = match TAG_ID.get() {
+        0 => SOLE.load(Ordering::Acquire),
+        tagged => tagged,
+    };
+    (id != 0).then_some(id)
 }
 
 /// The test that the current thread works for.
@@ -131,12 +148,12 @@ pub fn with_current<T>(tell: impl FnOnce(&Arc<Active>, Route) -> T) -> Option<T>
 
 /// Tags the current thread for as long as it lives: for threads that are started for one test.
 pub fn tag_thread(test: &Arc<Active>) {
-    TAG.with(|tag| *tag.borrow_mut() = Some(test.clone()));
+    let _ = set_tag(Some(test.clone()));
 }
 
 /// Tags the current thread until the guard is dropped.
 pub fn enter(test: &Arc<Active>) -> Tagged {
-    Tagged { before: TAG.with(|tag| tag.borrow_mut().replace(test.clone())) }
+    Tagged { before: set_tag(Some(test.clone())) }
 }
 
 /// Restores the earlier tag when dropped.
@@ -149,6 +166,6 @@ pub struct Tagged {
 impl Drop for Tagged {
     fn drop(&mut self) {
         let before = self.before.take();
-        let _ = TAG.try_with(|tag| *tag.borrow_mut() = before);
+        let _ = set_tag(before);
     }
 }

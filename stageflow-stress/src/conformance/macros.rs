@@ -26,6 +26,7 @@ macro_rules! conformance {
         $crate::__conformance_tests! {
             $engine;
             { fan_out_keeps_every_output dag_005 "DAG-005" }
+            { a_stage_is_told_its_own_name dag_002 "DAG-002" }
             { a_stage_waits_for_the_slowest dag_005 "DAG-005" }
             { a_chain_counts_to_its_length dag_006 "DAG-006" }
             { depth_does_not_depend_on_the_order_of_declaration dag_006 "DAG-006" }

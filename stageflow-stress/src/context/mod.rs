@@ -17,6 +17,7 @@ mod logs;
 mod notes;
 #[cfg(feature = "load")]
 mod resources;
+mod stock;
 mod suspend;
 mod targets;
 #[cfg(feature = "oracle")]
@@ -30,7 +31,8 @@ pub use notes::SaveError;
 pub use work::JoinHandle;
 
 pub(crate) use background::{Background, Diagnosis};
-pub(crate) use inner::{Collected, Inner, findings_filed};
+pub(crate) use inner::{Collected, Inner, LogArm, findings_filed};
+pub(crate) use stock::told;
 pub(crate) use suspend::{Followed, FutureState};
 
 use std::ops::Deref;

@@ -2,7 +2,7 @@
 
 mod tamper;
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -39,6 +39,8 @@ struct Inner {
     asked: Option<Arc<AtomicU64>>,
     /// When the run of a probe ended that the ledger belongs to.
     ended: Mutex<Option<Duration>>,
+    /// Somebody has asked what it holds.
+    read: AtomicBool,
 }
 
 /// One side effect.
@@ -81,7 +83,7 @@ impl Effects {
     /// How many effects came after the end of the run.
     pub(crate) fn late(&self) -> usize {
         let ended = *self.inner.ended.lock().unwrap_or_else(PoisonError::into_inner);
-        ended.map_or(0, |ended| self.entries().iter().filter(|effect| effect.at > ended).count())
+        ended.map_or(0, |ended| self.recorded().iter().filter(|effect| effect.at > ended).count())
     }
 
     fn made(
@@ -99,6 +101,7 @@ impl Effects {
                 tamper,
                 asked,
                 ended: Mutex::default(),
+                read: AtomicBool::new(false),
             }),
         }
     }
@@ -133,7 +136,7 @@ impl Effects {
     /// The finding for the effects that landed after the test's body had ended, if any did.
     pub(crate) fn late_finding(&self, test: &context::Inner) -> Option<Finding> {
         let end = test.background.body_ended()?.saturating_duration_since(self.inner.started);
-        let late: Vec<_> = self.entries().into_iter().filter(|effect| effect.at > end).collect();
+        let late: Vec<_> = self.recorded().into_iter().filter(|effect| effect.at > end).collect();
         let first = late.first()?;
         let shown: Vec<_> = late
             .iter()
@@ -143,11 +146,9 @@ impl Effects {
                 serde_json::json!({ "key": effect.key, "ms_after_end": after })
             })
             .collect();
-        let waived = test.def.options.allow.contains(&"late_effect");
-        let severity = if waived { Severity::Info } else { Severity::High };
         Some(
             Finding::new(FindingType::SilentFailure, format!("an effect on `{}` after the end", self.name()))
-                .severity(severity)
+                .severity(Severity::High)
                 .rule("runtime.late_effect")
                 .key(self.name())
                 .description(format!(
@@ -165,6 +166,7 @@ impl Effects {
     /// How many effects there are.
     #[must_use]
     pub fn count(&self) -> usize {
+        self.inner.read.store(true, Ordering::Relaxed);
         self.inner.entries.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
@@ -177,6 +179,22 @@ impl Effects {
     /// The effects, in the order in which they happened.
     #[must_use]
     pub fn entries(&self) -> Vec<RecordedEffect> {
+        self.inner.read.store(true, Ordering::Relaxed);
+        self.recorded()
+    }
+
+    /// The same, without its being taken for a look by the scenario.
+    fn recorded(&self) -> Vec<RecordedEffect> {
         self.inner.entries.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The keys, without their being taken for a look by the scenario.
+    pub(crate) fn recorded_keys(&self) -> Vec<String> {
+        self.recorded().into_iter().map(|effect| effect.key).collect()
+    }
+
+    /// Whether the scenario has asked what the ledger holds.
+    pub(crate) fn was_read(&self) -> bool {
+        self.inner.read.load(Ordering::Relaxed)
     }
 }

@@ -96,6 +96,17 @@ impl Tamper {
         }
     }
 
+    /// What becomes of effects that were recorded already: those that are there, and how many of them come late.
+    pub fn rejudge(&self, keys: &[String]) -> (Vec<String>, usize) {
+        let mut entries = Vec::new();
+        for key in keys {
+            self.record(&mut entries, RecordedEffect { key: key.clone(), at: std::time::Duration::ZERO });
+        }
+        let held = self.held();
+        let late = held.len();
+        (entries.into_iter().chain(held).map(|effect| effect.key).collect(), late)
+    }
+
     /// What was held back.
     pub fn held(&self) -> Vec<RecordedEffect> {
         std::mem::take(&mut *self.held.lock().unwrap_or_else(PoisonError::into_inner))

@@ -27,6 +27,8 @@ words! {
         Conditions = "conditions",
         /// Stages have a look-up by key over all dependencies, [`Behavior::Read`](super::Behavior::Read).
         LookUp = "look-up by key",
+        /// Stages are told their own name, [`Behavior::Named`](super::Behavior::Named).
+        OwnName = "own name",
         /// Stages call tools, [`Behavior::Tool`](super::Behavior::Tool).
         Tools = "tools",
         /// Calls need consent, [`ToolSpec::needs_approval`](super::ToolSpec::needs_approval).

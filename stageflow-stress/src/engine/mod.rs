@@ -21,6 +21,8 @@
 //! ```
 
 mod audit;
+#[cfg(feature = "oracle")]
+mod bridge;
 mod capability;
 mod options;
 mod parts;
@@ -32,6 +34,8 @@ mod spec;
 mod tests;
 
 pub use audit::{audit, compare};
+#[cfg(feature = "oracle")]
+pub use bridge::{EventBridge, Mark};
 pub use capability::{Capabilities, Capability};
 pub use options::{Breaker, Hook, InterceptorSpec, Interrupt, InterruptHow, Moment, RunOptions, SinkSpec};
 pub use parts::{Condition, Field, GuardRetry, ToolSpec, ValueType};

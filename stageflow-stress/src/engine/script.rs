@@ -52,6 +52,11 @@ pub trait StageIo: Send + Sync {
         None
     }
 
+    /// The name of the stage, as the engine tells it.
+    fn own_name(&self) -> Option<String> {
+        None
+    }
+
     /// Registers `cleanup` with the engine, to be called at the end of the run.
     fn on_cleanup(&self, cleanup: Box<dyn FnOnce() + Send>) {
         drop(cleanup);
@@ -238,6 +243,7 @@ impl Script {
             }
             Behavior::Read { key } => one(key, io.look_up(key).unwrap_or(Value::Null)),
             Behavior::Input { key } => one(key, io.input(key).unwrap_or(Value::Null)),
+            Behavior::Named { key } => one(key, io.own_name().map_or(Value::Null, Value::from)),
             Behavior::Fail { message } => failed(message),
             Behavior::Panic { message } => self.panics(name, message),
             Behavior::Flaky { failures, how } if attempt <= *failures => {

@@ -337,6 +337,11 @@ pub enum Behavior {
         /// The key.
         key: String,
     },
+    /// Returns, under `key`, the name of the stage as the engine tells it; null if it does not.
+    Named {
+        /// The key.
+        key: String,
+    },
     /// Ends with the status `fail` if the snapshot's value of `key` is true, and returns nothing otherwise.
     FailIf {
         /// The key.

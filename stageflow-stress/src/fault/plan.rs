@@ -1,9 +1,11 @@
 //! Fault plans as data: what fails, where, and when.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::{fs, io};
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::FaultKind;
 
@@ -157,6 +159,16 @@ pub struct FaultPlan {
     pub seed: u64,
     /// The faults.
     pub faults: Vec<Fault>,
+    /// How often a probe's scenario does something, by the names of [`Probe::times`](crate::Probe::times); what is not named is done
+    /// in full.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub load: BTreeMap<String, u64>,
+    /// How large something of it is, by the names of [`Probe::shape`](crate::Probe::shape).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub shape: BTreeMap<String, u64>,
+    /// What it works on, by the names of [`Probe::input`](crate::Probe::input).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub inputs: BTreeMap<String, Value>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde calls")]
@@ -189,6 +201,12 @@ impl FaultPlan {
     pub fn seeded(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
+    }
+
+    /// The same load, shape and inputs without faults.
+    #[must_use]
+    pub fn sizes(&self) -> Self {
+        FaultPlan { seed: 0, faults: Vec::new(), ..self.clone() }
     }
 
     /// Number of faults.

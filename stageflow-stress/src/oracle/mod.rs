@@ -21,6 +21,7 @@
 //! | states of a circuit breaker | [`circuit_breaker`] |
 //! | attempts and their times | [`retry_schedule`], [`no_thundering_herd`] |
 //! | what a run used, and its limits | [`bounds`] |
+//! | answers to inputs and to their changed forms | [`metamorphic`] |
 //! | deadlines | [`timing`] |
 //! | transitions of a state machine | [`transitions`] |
 //! | examples that a contract accepts or rejects | [`contract`] |
@@ -65,7 +66,7 @@ pub use effects::{Acknowledged, converged, durable, exactly_once, side_effects};
 pub use history::{Called, History, Recorder, Returned, Token};
 pub use linear::{Limits, linearizable, linearizable_per_key, linearizable_within};
 pub use models::{Model, Queue, QueueCall, Register, RegisterCall};
-pub use observed::{SpanSeen, complete_trace, observable, timing, transitions};
+pub use observed::{SpanSeen, complete_trace, metamorphic, observable, timing, transitions};
 pub use scheduling::{Served, Waited, fair, no_deadlock, no_livelock, no_priority_inversion, no_starvation};
 pub use steering::{
     Attempt, BreakerEvent, BreakerState, Pressure, RetryPolicy, back_pressure, circuit_breaker,

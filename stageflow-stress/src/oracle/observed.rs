@@ -181,3 +181,50 @@ pub fn observable(happened: &[&str], sources: &[(&str, &[&str])]) -> Checked {
     });
     Checked::of(NAME, happened.len(), witness)
 }
+
+/// Whether a metamorphic relation holds: between the answer to an input and the answer to the same input changed in a known way, such
+/// as a cart with its lines in another order, a price that is doubled, a text that is translated there and back. It needs no knowledge
+/// of the right answer (Chen, Cheung and Yiu, *Metamorphic testing*, 1998). Takes the input, its answer, and that to its follow-up.
+///
+/// A relation that holds between any two of these answers says nothing, and is unknown.
+///
+/// ```
+/// use stageflow_stress::oracle::metamorphic;
+/// let tax = |cents: u64| cents * 19 / 100;
+/// let cases: Vec<_> = [100, 200, 700].map(|cents| (cents, tax(cents), tax(2 * cents))).into();
+/// assert!(metamorphic("twice the price, twice the tax", &cases, |one, twice| *twice == 2 * one).is_valid());
+/// assert!(!metamorphic("the price does not matter", &cases, |one, twice| twice == one).is_valid());
+/// assert!(!metamorphic("anything", &cases, |_, _| true).is_valid()); // unknown: it could not have been violated
+/// ```
+pub fn metamorphic<I: Debug, T: Debug>(
+    relation: &str,
+    cases: &[(I, T, T)],
+    holds: impl Fn(&T, &T) -> bool,
+) -> Checked {
+    const NAME: &str = "metamorphic";
+    const PAIRS: usize = 10_000;
+    let broken = cases.iter().filter(|(_, source, follow_up)| !holds(source, follow_up));
+    // The smallest input that shows it.
+    let smallest = broken.clone().min_by_key(|(input, _, _)| format!("{input:?}").len());
+    if let Some((input, source, follow_up)) = smallest {
+        let why = format!("{relation}: broken for {} of {} inputs", broken.count(), cases.len());
+        let steps =
+            [format!("input {input:?}"), format!("answer {source:?}"), format!("follow-up {follow_up:?}")];
+        return Checked::of(NAME, cases.len(), Some(Witness::new(why, steps)));
+    }
+    let mut others = cases.iter().enumerate().flat_map(|(at, (_, source, _))| {
+        cases
+            .iter()
+            .enumerate()
+            .filter(move |(other, _)| *other != at)
+            .map(move |(_, (_, _, other))| (source, other))
+    });
+    let mut tried = others.by_ref().take(PAIRS).peekable();
+    if tried.peek().is_some() && tried.all(|(source, other)| holds(source, other)) {
+        let why = format!(
+            "{relation}: it holds between any two of the answers, so it could not have been violated"
+        );
+        return Checked::unknown(NAME, cases.len(), why);
+    }
+    Checked::of(NAME, cases.len(), None)
+}

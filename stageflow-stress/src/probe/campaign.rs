@@ -2,83 +2,53 @@
 
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use super::Probe;
-use super::arm::{Arm, Reported, RunEvidence};
-use super::proof::{ArmSeen, Planting, Proof};
-use super::saboteur::{Place, Planted, Saboteur};
+use super::arm::{Arm, Reported, Rest};
+use super::noise::Noise;
+use super::plans::{self, Phase};
+use super::proof::{ArmSeen, Proof};
+use super::record::RunEvidence;
+use super::reduce::Reducer;
 use crate::capture::{CaughtPanic, payload_text};
 use crate::classify::Pattern;
-use crate::context::TestContext;
-use crate::fault::{FaultKind, FaultPlan, Shrink, Sites, can_change, sleep};
+use crate::context::{LogArm, TestContext};
+use crate::fault::{FaultPlan, Sabotage, sleep};
 use crate::log::format::{Level, parse};
 use crate::outcome::{Failure, Outcome};
-use crate::registry::{Body, TestKind};
-use crate::run::seed_of;
-use crate::stats::Draws;
+use crate::registry::{Body, BoxedBody, TestKind};
 
 /// How long a run of the campaign may take before it counts as hanging.
 const LIMIT: Duration = Duration::from_secs(5);
 
-/// Swarms after the systematic faults.
-const SWARMS: u64 = 10;
+/// How often a stored plan is run when it is replayed.
+const REPLAYS: u32 = 3;
 
-/// At most so many runs with faults. What that leaves out is told.
-const MOST_ARMS: usize = 200;
+/// What is run: the body of an attribute, or one that is given by hand.
+pub(crate) trait Scenario {
+    /// One run of it.
+    fn body<'a>(&'a self, probe: &'a Probe) -> BoxedBody<'a>;
+}
 
-/// Runs that making a failing plan smaller may take.
-const SHRINK_RUNS: u32 = 60;
-
-/// The kinds that every port can have and that a caller can notice.
-const TRANSPORT: [FaultKind; 5] =
-    [FaultKind::Error, FaultKind::Panic, FaultKind::Loss, FaultKind::LostReply, FaultKind::Latency];
-
-/// The kinds that damage an answer so that its reader can notice.
-const SEMANTIC: [FaultKind; 4] =
-    [FaultKind::Malformed, FaultKind::MissingField, FaultKind::NullField, FaultKind::WrongType];
+impl Scenario for Body {
+    fn body<'a>(&'a self, probe: &'a Probe) -> BoxedBody<'a> {
+        match self {
+            Body::AsyncProbe(body) => body(probe),
+            Body::SyncProbe(body) => Box::pin(async move { body(probe) }),
+            Body::Async(_) | Body::Sync(_) => Box::pin(async { Ok(()) }),
+        }
+    }
+}
 
 /// Runs a scenario through all phases. The outcome is that of its first control run; the proof is left with the test.
 pub async fn run(cx: &TestContext) -> Outcome {
-    let campaign = Campaign { cx, first_panics: Mutex::default() };
-    let mut proof = Proof::new(patterns(cx));
-    let started = Instant::now();
-    let (first, arm, outcome) = campaign.one(FaultPlan::new(), None, true).await;
-    if outcome.is_err() || first.reported == Reported::Unknown {
-        proof.not("the run without faults fails");
-        return campaign.keep(proof, outcome);
-    }
-    if let Some(path) = &cx.inner.fault_plan {
-        match FaultPlan::load(path) {
-            Ok(plan) => {
-                campaign.arm(plan, &first, &[], &mut proof).await;
-                proof.not("a stored plan was replayed, and nothing else was done");
-            }
-            Err(error) => proof.not(&format!("STAGEFLOW_FAULT_PLAN: {error}")),
-        }
-        return campaign.keep(proof, outcome);
-    }
-    let (second, _, again) = campaign.one(FaultPlan::new(), None, false).await;
-    let noise: Vec<String> = first
-        .outputs
-        .iter()
-        .filter(|(name, output)| second.outputs.get(*name) != Some(output))
-        .map(|(name, _)| name.clone())
-        .collect();
-    // What both runs logged is what a third may be expected to log.
-    let mut control = first.clone();
-    control.log.retain(|line| second.log.contains(line));
-    proof.control(&control, &second.differences(&control, &noise), &noise, again.is_err());
-
-    campaign.faults(&control, &arm, &noise, &mut proof).await;
-    let probing = started.elapsed();
-    campaign.saboteurs(&control, &arm, &noise, &mut proof).await;
-    proof.took(probing, started.elapsed() - probing);
-    proof.decide();
-    campaign.keep(proof, outcome)
+    let campaign = Campaign::new(cx, &cx.inner.def.body, patterns(cx), true);
+    let (proof, outcome) = campaign.all().await;
+    cx.inner.proofs.lock().unwrap_or_else(PoisonError::into_inner).push((None, proof));
+    outcome
 }
 
 /// The patterns that the probe claims to detect: those of its attribute, or all.
@@ -89,37 +59,103 @@ fn patterns(cx: &TestContext) -> Vec<Pattern> {
     }
 }
 
-struct Campaign<'c> {
-    cx: &'c TestContext,
-    /// The panics of the first run, which are the test's own.
-    first_panics: Mutex<Vec<CaughtPanic>>,
+pub(super) struct Campaign<'c> {
+    pub cx: &'c TestContext,
+    scenario: &'c dyn Scenario,
+    claimed: Vec<Pattern>,
+    /// Whether it is about the test, so that the checks of the first run are the test's. If not, it only reports: it stops where something is
+    /// found without faults already, and makes nothing small.
+    of_test: bool,
+    /// The panics before, and those of the first run, which are the test's own.
+    own_panics: Mutex<Vec<CaughtPanic>>,
 }
 
-impl Campaign<'_> {
-    fn keep(&self, proof: Proof, outcome: Outcome) -> Outcome {
-        let mut first = self.first_panics.lock().unwrap_or_else(PoisonError::into_inner);
-        self.cx.inner.active.panics.lock().unwrap_or_else(PoisonError::into_inner).append(&mut first);
-        *self.cx.inner.proof.lock().unwrap_or_else(PoisonError::into_inner) = Some(proof);
+impl<'c> Campaign<'c> {
+    pub(super) fn new(
+        cx: &'c TestContext,
+        scenario: &'c dyn Scenario,
+        claimed: Vec<Pattern>,
+        of_test: bool,
+    ) -> Self {
+        let before =
+            std::mem::take(&mut *cx.inner.active.panics.lock().unwrap_or_else(PoisonError::into_inner));
+        Campaign { cx, scenario, claimed, of_test, own_panics: Mutex::new(before) }
+    }
+
+    /// All phases: the proof, and the outcome of the first control run.
+    pub(super) async fn all(&self) -> (Proof, Outcome) {
+        let mut proof = Proof::new(self.claimed.clone());
+        let outcome = self.phases(&mut proof).await;
+        let mut own = self.own_panics.lock().unwrap_or_else(PoisonError::into_inner);
+        self.cx.inner.active.panics.lock().unwrap_or_else(PoisonError::into_inner).append(&mut own);
+        (proof, outcome)
+    }
+
+    async fn phases(&self, proof: &mut Proof) -> Outcome {
+        let stored = self.cx.inner.fault_plan.as_ref().map(FaultPlan::load);
+        // A stored plan may ask for less load, another shape and other inputs: its control run has the same.
+        let sizes = stored.iter().flatten().map(FaultPlan::sizes).next().unwrap_or_default();
+        let started = Instant::now();
+        let (first, arm, outcome) = self.one(sizes.clone(), None, self.of_test).await;
+        if outcome.is_err() || first.reported == Reported::Unknown {
+            proof.not("the run without faults fails");
+            return outcome;
+        }
+        let (second, _, again) = self.one(sizes, None, false).await;
+        let noise = Noise::learn(&first.outputs, &second.outputs, arm.seen().masks.clone());
+        // What both runs logged is what a third may be expected to log.
+        let mut control = first.clone();
+        control.log.retain(|line| second.log.contains(line));
+        proof.control(&control, &second, &noise, again.is_err());
+        if let Some(stored) = stored {
+            match stored {
+                Ok(plan) => {
+                    for _ in 0..REPLAYS {
+                        self.arm(Phase::Replay, plan.clone(), &control, &noise, proof).await;
+                    }
+                    proof.replayed();
+                }
+                Err(error) => proof.not(&format!("STAGEFLOW_FAULT_PLAN: {error}")),
+            }
+            return outcome;
+        }
+        proof.took_control(started.elapsed());
+        if !self.of_test && proof.has_wrong_control() {
+            return outcome;
+        }
+
+        let probing = Instant::now();
+        self.faults(&control, &arm, &noise, proof).await;
+        proof.took_campaign(probing.elapsed());
+        let checking = Instant::now();
+        self.saboteurs(&control, &arm, &noise, proof).await;
+        proof.took_check(checking.elapsed());
+        if self.of_test {
+            let reducing = Instant::now();
+            Reducer::new(self, &control, &arm, &noise).all(proof).await;
+            proof.took_reduction(reducing.elapsed());
+        } else {
+            proof.failures_as_found();
+        }
+        proof.decide();
         outcome
     }
 
     /// One run of the body: what it showed, its arm, and its outcome. `first` is the run whose checks are those of the test.
-    async fn one(
+    pub async fn one(
         &self,
         plan: FaultPlan,
-        planted: Option<Planted>,
+        sabotage: Option<Sabotaged>,
         first: bool,
-    ) -> (RunEvidence, std::sync::Arc<Arm>, Outcome) {
+    ) -> (RunEvidence, Arc<Arm>, Outcome) {
         let inner = &self.cx.inner;
-        let arm = std::sync::Arc::new(Arm::new(plan, planted));
+        let (without_faults, sound) = (plan.is_empty(), sabotage.is_none());
+        let arm = Arc::new(Arm::new(plan, sabotage));
         let probe = Probe::in_arm(self.cx.clone(), arm.clone(), first);
-        let from = inner.active.log.length();
+        let (from, lost) = inner.active.log.position();
         let before = alive();
-        if let Some(planted) = &arm.planted {
-            planted.start();
-        }
         let points = arm.faults.arm_points();
-        let (end, outcome) = match (within(caught(&inner.def.body, &probe)).await, first) {
+        let (end, outcome) = match (within(caught(self.scenario, &probe)).await, first) {
             (None, _) => {
                 (Reported::Unknown, Err(Failure::new(format!("it did not come back within {LIMIT:?}"))))
             }
@@ -133,17 +169,21 @@ impl Campaign<'_> {
         };
         drop(points);
         let mut panics = self.take_panics(first);
-        arm.release_after_end();
+        arm.end();
         let tasks = settled(before).await;
         panics.extend(self.take_panics(first));
         let body_panic = outcome.as_ref().err().map(ToString::to_string).unwrap_or_default();
         panics
             .retain(|message| !message.contains("injected panic") && !body_panic.contains(message.as_str()));
         let log = messages(&inner.active.log.read_from(from));
-        let evidence = arm.evidence(end, body_panic, log, tasks, panics);
-        if let Some(planted) = &arm.planted {
-            planted.stop();
+        let (to, lost_by_now) = inner.active.log.position();
+        // A plan whose faults did not strike is neither a control nor a run with faults.
+        let faults = arm.faults.report().delivered > 0;
+        if sound && without_faults != faults {
+            inner.collected().log_arms.push(LogArm { from, to, faults });
         }
+        let lost = lost_by_now - lost;
+        let evidence = arm.evidence(end, body_panic, Rest { log, lost, tasks, panics });
         (evidence, arm, outcome)
     }
 
@@ -153,133 +193,68 @@ impl Campaign<'_> {
         let messages = caught.iter().map(|panic| panic.message.clone()).collect();
         let taken = std::mem::take(&mut *caught);
         if first {
-            self.first_panics.lock().unwrap_or_else(PoisonError::into_inner).extend(taken);
+            self.own_panics.lock().unwrap_or_else(PoisonError::into_inner).extend(taken);
         }
         messages
     }
 
-    async fn arm(&self, plan: FaultPlan, control: &RunEvidence, noise: &[String], proof: &mut Proof) -> bool {
+    /// A run with faults, kept in the proof; its place among the others.
+    async fn arm(
+        &self,
+        phase: Phase,
+        plan: FaultPlan,
+        control: &RunEvidence,
+        noise: &Noise,
+        proof: &mut Proof,
+    ) -> usize {
         let (evidence, arm, _) = self.one(plan.clone(), None, false).await;
-        let seen = ArmSeen::of(plan, &evidence, &arm, control, noise);
-        let silent = seen.is_silent();
-        proof.arm(seen);
-        silent
+        proof.arm(ArmSeen::of(phase, plan, &evidence, &arm, control, noise));
+        proof.arms.len() - 1
     }
 
-    /// Every fault alone, the scenario's own plans, and swarms.
-    async fn faults(&self, control: &RunEvidence, arm: &Arm, noise: &[String], proof: &mut Proof) {
-        let report = arm.faults.report();
-        let (own_kinds, own_plans) = {
-            let seen = arm.seen();
-            (seen.kinds.clone(), seen.plans.clone())
-        };
-        let answers = arm.faults.answers();
-        let mut plans: Vec<FaultPlan> = own_plans;
-        let all = Sites::of(&report);
-        match &own_kinds {
-            Some(kinds) => plans.extend(all.clone().kinds(kinds.iter().copied()).singles()),
-            None => {
-                plans.extend(all.clone().kinds(TRANSPORT).singles());
-                // What has nothing to change in the answers that came is no site of that kind.
-                plans.extend(SEMANTIC.iter().flat_map(|kind| {
-                    let can = |port: &str| {
-                        answers.get(port).is_some_and(|all| all.iter().all(|one| can_change(one, *kind)))
-                    };
-                    let sites = report.ports.iter().filter(|(port, _)| can(port));
-                    let sites = Sites::new(sites.map(|(port, counts)| (port.clone(), counts.calls)));
-                    sites.kinds([*kind]).singles().collect::<Vec<_>>()
-                }));
-            }
+    /// Every fault alone and the scenario's own plans, then pairs along dependencies, then swarms.
+    async fn faults(&self, control: &RunEvidence, arm: &Arm, noise: &Noise, proof: &mut Proof) {
+        let singles = plans::singles(arm);
+        proof.planned(Phase::Single, &singles);
+        let mut ran = Vec::new();
+        for plan in singles.plans {
+            ran.push(self.arm(Phase::Single, plan, control, noise, proof).await);
         }
-        for plan in &mut plans {
-            // A latency is to be noticed by nobody; it need not take long.
-            for fault in &mut plan.faults {
-                if fault.kind == FaultKind::Latency && fault.millis.is_none() {
-                    fault.millis = Some(2);
-                }
-            }
+        let pairs = plans::pairs(arm, ran.iter().map(|at| &proof.arms[*at]));
+        proof.planned(Phase::Pair, &pairs);
+        for plan in pairs.plans {
+            self.arm(Phase::Pair, plan, control, noise, proof).await;
         }
-        let swarm_kinds = own_kinds.unwrap_or_else(|| TRANSPORT.to_vec());
-        let seed = self.cx.seed();
-        plans.extend(all.kinds(swarm_kinds).swarm(seed, SWARMS).map(|mut plan| {
-            plan.faults
-                .iter_mut()
-                .filter(|fault| fault.kind == FaultKind::Latency)
-                .for_each(|fault| fault.millis = Some(2));
-            plan
-        }));
-        proof.planned(plans.len(), plans.len().saturating_sub(MOST_ARMS));
-        for plan in plans.into_iter().take(MOST_ARMS) {
-            let several = plan.len() > 1;
-            if self.arm(plan.clone(), control, noise, proof).await && several {
-                let shrink = Shrink { budget: SHRINK_RUNS, ..Shrink::default() };
-                let again = async |plan: FaultPlan| {
-                    let (evidence, arm, _) = self.one(plan.clone(), None, false).await;
-                    ArmSeen::of(plan, &evidence, &arm, control, noise).is_silent()
-                };
-                if let Ok(shrunk) = shrink.run(&plan, again).await {
-                    proof.shrunk(shrunk);
-                }
-            }
-        }
-    }
-
-    /// Each saboteur at a place that the seed chooses among those it can work at.
-    async fn saboteurs(&self, control: &RunEvidence, arm: &Arm, noise: &[String], proof: &mut Proof) {
-        let answers = arm.faults.answers();
-        for saboteur in Saboteur::ALL {
-            let places: Vec<(String, u64)> = match saboteur.place() {
-                Place::Port => answers.keys().map(|port| (port.clone(), 0)).collect(),
-                Place::EffectfulPort => {
-                    let effectful = arm.faults.effectful();
-                    answers
-                        .keys()
-                        .filter(|port| effectful.contains(port))
-                        .map(|port| (port.clone(), 0))
-                        .collect()
-                }
-                Place::Effects => control
-                    .effects
-                    .iter()
-                    .filter(|(_, keys)| !keys.is_empty())
-                    .map(|(name, keys)| (name.clone(), keys.len() as u64))
-                    .collect(),
-                Place::Audit => control.audits.keys().map(|name| (name.clone(), 0)).collect(),
-                Place::Log if control.log.is_empty() => Vec::new(),
-                Place::Log => vec![("the log".to_owned(), 0)],
-                Place::Runtime if tokio::runtime::Handle::try_current().is_err() => Vec::new(),
-                Place::Runtime => vec![("the runtime".to_owned(), 0)],
-            };
-            if places.is_empty() {
-                proof.planting(Planting::nowhere(*saboteur));
-                continue;
-            }
-            let seed = seed_of(&["saboteur", &self.cx.seed().to_string(), saboteur.as_str()]);
-            let (at, count) = &places[Draws::new(seed).below(places.len())];
-            let known = answers.get(at).cloned().unwrap_or_default();
-            let planted = Planted::new(*saboteur, at, known, *count, seed);
-            let (evidence, _, _) = self.one(FaultPlan::new(), Some(planted.clone()), false).await;
-            let differences =
-                if planted.was_applied() { evidence.differences(control, noise) } else { Vec::new() };
-            proof.planting(Planting::of(&planted, differences));
+        let swarms = plans::swarms(arm, self.cx.seed());
+        proof.planned(Phase::Swarm, &swarms);
+        for plan in swarms.plans {
+            self.arm(Phase::Swarm, plan, control, noise, proof).await;
         }
     }
 }
 
+/// What is planted in a run.
+#[derive(Debug, Clone)]
+pub(crate) enum Sabotaged {
+    /// At a port.
+    Port(Arc<Sabotage>),
+    /// In a ledger of effects.
+    Ledger(String, Arc<crate::effects::Tamper>),
+}
+
 /// The body, with its panic caught.
-async fn caught(body: &Body, probe: &Probe) -> std::thread::Result<Outcome> {
-    let running = async {
-        match body {
-            Body::AsyncProbe(body) => body(probe).await,
-            Body::SyncProbe(body) => body(probe),
-            Body::Async(_) | Body::Sync(_) => Ok(()),
+async fn caught(scenario: &dyn Scenario, probe: &Probe) -> std::thread::Result<Outcome> {
+    // Making the future may panic as well as polling it.
+    let mut running = None;
+    poll_fn(|cx| {
+        let polled = catch_unwind(AssertUnwindSafe(|| {
+            running.get_or_insert_with(|| scenario.body(probe)).as_mut().poll(cx)
+        }));
+        match polled {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(outcome)) => Poll::Ready(Ok(outcome)),
+            Err(payload) => Poll::Ready(Err(payload)),
         }
-    };
-    let mut running = pin!(running);
-    poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| running.as_mut().poll(cx))) {
-        Ok(Poll::Pending) => Poll::Pending,
-        Ok(Poll::Ready(outcome)) => Poll::Ready(Ok(outcome)),
-        Err(payload) => Poll::Ready(Err(payload)),
     })
     .await
 }
@@ -293,17 +268,24 @@ async fn within<T>(running: impl Future<Output = T>) -> Option<T> {
     }
 }
 
-fn alive() -> usize {
+pub(super) fn alive() -> usize {
     tokio::runtime::Handle::try_current().map_or(0, |runtime| runtime.metrics().num_alive_tasks())
 }
 
-/// Waits until no more tasks are alive than before, at most a tenth of a second; how many more are.
+/// Waits until no more tasks are alive than before, at most a tenth of a second; how many more are. Tasks that were awaited still count
+/// for a moment, and most of them end while this one yields.
 async fn settled(before: usize) -> usize {
-    for _ in 0..50 {
+    for _ in 0..20 {
         if alive() <= before {
-            break;
+            return 0;
         }
-        sleep(Duration::from_millis(2)).await;
+        tokio::task::yield_now().await;
+    }
+    for _ in 0..100 {
+        if alive() <= before {
+            return 0;
+        }
+        sleep(Duration::from_millis(1)).await;
     }
     alive().saturating_sub(before)
 }

@@ -7,9 +7,9 @@
 //! The body is run many times, each time from the start, so it makes its state itself:
 //!
 //! 1. twice without faults: the *control*, which says what is right and what differs by itself;
-//! 2. once for each fault at each call of each port, and in seeded swarms: wrong behind a reported success is a *silent failure*, a
-//!    finding with a plan that replays;
-//! 3. once for each of more than twenty [`Saboteur`]s, which plant silent failures at its instruments: those it must notice.
+//! 2. once for each fault at each call of each port, then for pairs along dependencies, then in seeded swarms: wrong behind a
+//!    reported success is a *silent failure*, a finding with a plan that is made small and replays;
+//! 3. with more than twenty [`Saboteur`]s, which plant silent failures at its instruments: those it must notice.
 //!
 //! It is green only if there was no silent failure **and** it proved itself: the faults were delivered, both controls agree, each fault is
 //! accounted for, and nine of ten planted failures of every claimed pattern were noticed. Otherwise it is **Unproven**, which is red.
@@ -17,13 +17,21 @@
 
 mod arm;
 mod auditable;
+mod builder;
 mod campaign;
 mod evidence;
+mod noise;
+mod plans;
+mod positive;
 mod proof;
+mod record;
+mod reduce;
 mod saboteur;
+mod score;
 
 pub use arm::Reported;
 pub use auditable::{AuditValue, Auditable};
+pub use builder::{ProbeBuilder, ProbeReport};
 pub use evidence::{CheckSeen, Evidence, GoldenSeen, LogLine, PanicSeen};
 pub use saboteur::Saboteur;
 /// Derives the trait of the same name for a struct or an enum, field by field.
@@ -33,13 +41,14 @@ pub use saboteur::Saboteur;
 pub use stageflow_stress_macros::Auditable;
 
 pub(crate) use campaign::run;
-pub(crate) use proof::{ArmSeen, Proof};
+pub(crate) use proof::{Proof, SilentFailure, said};
 
 use std::fmt::Debug;
 use std::ops::Deref;
 use std::sync::Arc;
 
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::classify::words;
 use crate::context::TestContext;
@@ -124,12 +133,57 @@ impl Probe {
         self.arm.ledger(name)
     }
 
-    /// What the scenario came to, as JSON. It must be that of the control run wherever the run reports success; what differs between
-    /// two control runs is masked, and the masks are listed.
+    /// What the scenario came to, as JSON. It must be that of the control run wherever the run reports success. What differs between
+    /// two control runs is masked, value by value; the masks are listed, and where more than one value or 5 % of an output is masked,
+    /// the probe is Unproven.
     pub fn output<T: Serialize + ?Sized>(&self, name: &str, value: &T) {
         let value = serde_json::to_value(value)
             .unwrap_or_else(|error| format!("cannot be written as JSON: {error}").into());
         self.arm.seen().outputs.insert(name.to_owned(), value);
+    }
+
+    /// Says that a value of an output differs by design from run to run, by its JSON pointer; `*` stands for any one step. It is not
+    /// compared, and is listed among the masks.
+    ///
+    /// ```no_run
+    /// # use stageflow_stress::prelude::*;
+    /// # async fn body(probe: &Probe) -> Outcome {
+    /// probe.mask("order", "/lines/*/created_at");
+    /// # Ok(()) }
+    /// ```
+    pub fn mask(&self, output: &str, pointer: &str) {
+        self.arm.seen().masks.entry(output.to_owned()).or_default().insert(pointer.to_owned());
+    }
+
+    /// How often the scenario is to do something: `most` times, unless a plan that is made small asks for less. Its load.
+    ///
+    /// ```no_run
+    /// # use stageflow_stress::prelude::*;
+    /// # async fn order(branches: u64, cart: &[String]) -> Result<(), std::io::Error> { Ok(()) }
+    /// # async fn body(probe: &Probe) -> Outcome {
+    /// let cart = probe.input("cart", vec!["tea".to_owned(), "bread".to_owned()]);
+    /// let branches = probe.shape("branches", 5);
+    /// for _ in 0..probe.times("orders", 8) {
+    ///     order(branches, &cart).await?;
+    /// }
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn times(&self, name: &str, most: u64) -> u64 {
+        self.arm.times(name, most)
+    }
+
+    /// How large something is to be, such as the branches of a graph: `most`, unless a plan that is made small asks for less. See
+    /// [`Probe::times`].
+    #[must_use]
+    pub fn shape(&self, name: &str, most: u64) -> u64 {
+        self.arm.shape(name, most)
+    }
+
+    /// What the scenario works on: `value`, unless a plan that is made small has a simpler one. See [`Probe::times`].
+    #[must_use]
+    pub fn input<T: Serialize + DeserializeOwned>(&self, name: &str, value: T) -> T {
+        self.arm.input(name, value)
     }
 
     /// Takes a snapshot of a state. The last one must be that of the control run wherever the run reports success. Take one before, too: then a
@@ -161,6 +215,14 @@ impl Probe {
     #[track_caller]
     pub fn check(&self, name: &str, passed: bool) -> bool {
         self.arm.seen().checks.push((name.to_owned(), passed));
+        if self.first { self.cx.check(name, passed) } else { passed }
+    }
+
+    /// Checks what must hold whatever the run reports, such as that a failed order leaves no charge behind. A failure does not excuse it:
+    /// all other checks count only where the run reports success.
+    #[track_caller]
+    pub fn always(&self, name: &str, passed: bool) -> bool {
+        self.arm.seen().always.push((name.to_owned(), passed));
         if self.first { self.cx.check(name, passed) } else { passed }
     }
 

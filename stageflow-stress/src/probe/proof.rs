@@ -6,11 +6,13 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::Strategy;
-use super::arm::{Arm, Reported, RunEvidence};
-use super::saboteur::{Planted, Saboteur};
+use super::arm::{Arm, Reported};
+use super::noise::Noise;
+use super::plans::{Phase, Plans};
+use super::record::RunEvidence;
+use super::saboteur::Saboteur;
 use crate::classify::Pattern;
-use crate::fault::{Accounting, FaultPlan, FaultReport, Shrunk};
-use crate::stats::{Detector, Proportion, Z_95};
+use crate::fault::{Accounting, FaultPlan, FaultReport, PortCounts};
 
 /// The share of armed faults that must be delivered.
 const DELIVERED: f64 = 0.95;
@@ -26,26 +28,46 @@ pub struct Proof {
     pub unproven: Vec<String>,
     /// Defects of the accounting: of the probe, and not of what it tests.
     broken_identity: Vec<String>,
-    masked: Vec<String>,
-    false_alarms: u64,
-    controls: u64,
-    planned: usize,
-    left_out: usize,
+    /// Parts of outputs that are not compared.
+    pub masked: Vec<String>,
+    pub(super) false_alarms: u64,
+    pub(super) controls: u64,
+    /// Runs by phase: planned, and left out because there were too many.
+    planned: BTreeMap<&'static str, (usize, usize)>,
+    /// What was wrong in the first run already, by its own checks and laws.
+    pub(super) control_wrong: Vec<(Strategy, String)>,
     /// The runs with faults.
     pub arms: Vec<ArmSeen>,
-    accounting: Accounting,
+    pub(super) accounting: Accounting,
     /// Sites that were armed, with whether a fault was delivered there.
     sites: BTreeMap<String, bool>,
-    /// Failing plans of several faults, made small.
-    pub shrunk: Vec<Shrunk>,
-    plantings: Vec<Planting>,
-    probing_ms: f64,
-    checking_ms: f64,
+    /// Silent failures, made small.
+    pub failures: Vec<SilentFailure>,
+    /// Silent failures that were not made small, because there were too many.
+    pub not_reduced: u64,
+    pub(super) plantings: Vec<Planting>,
+    /// Log records for which there was no room, over all runs.
+    pub lost_records: u64,
+    times: Times,
+}
+
+/// How long the parts of a probe took, in milliseconds.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+struct Times {
+    control_ms: f64,
+    campaign_ms: f64,
+    check_ms: f64,
+    /// Making failures small, which is not part of a green probe.
+    reduction_ms: f64,
+    /// Of control, campaign and check, what the check took.
+    check_share: f64,
 }
 
 /// A run with faults, as it is kept.
 #[derive(Debug, Clone, Serialize)]
 pub struct ArmSeen {
+    /// The part of the campaign that it belongs to.
+    pub phase: Phase,
     /// Its plan.
     pub plan: FaultPlan,
     /// How it reported itself.
@@ -53,71 +75,173 @@ pub struct ArmSeen {
     error: String,
     /// What each strategy saw, but for a reported failure.
     pub wrong: Vec<(Strategy, String)>,
+    /// Lines of the control run that it lacks although it reported success.
+    pub missing_lines: Vec<String>,
+    lost_records: u64,
+    /// Why its plan could not be used.
+    unusable: Option<String>,
     accounting: Accounting,
     report: FaultReport,
 }
 
 impl ArmSeen {
-    pub fn of(
+    pub(super) fn of(
+        phase: Phase,
         plan: FaultPlan,
         evidence: &RunEvidence,
         arm: &Arm,
         control: &RunEvidence,
-        noise: &[String],
+        noise: &Noise,
     ) -> Self {
-        let faults_struck: u64 = arm.faults.report().delivered;
-        let wrong: Vec<_> = evidence
-            .differences(control, noise)
-            .into_iter()
-            // Under a fault other lines and fewer calls are no fault of their own, and a loud end is what is wanted.
-            .filter(|(strategy, _)| !matches!(strategy, Strategy::LogAnalysis | Strategy::DiffTesting))
-            .filter(|(_, what)| !what.contains("times instead of"))
-            .collect();
+        let report = arm.faults.report();
         let success = evidence.reported == Reported::Success;
+        let wrong = if success { evidence.wrong(control, noise) } else { evidence.left_behind(control) };
         let accountant = arm.faults.account().loud(&evidence.error).loud(&evidence.panics.join("\n"));
         let accountant = accountant.evidence(&evidence.log.join("\n"));
-        let accounting = accountant.settle(success, wrong.is_empty() || faults_struck == 0);
+        let accounting = accountant.settle(success, wrong.is_empty() || report.delivered == 0);
         ArmSeen {
+            phase,
             plan,
             reported: evidence.reported,
             error: evidence.error.clone(),
+            missing_lines: if success { evidence.missing_lines(control) } else { Vec::new() },
+            lost_records: evidence.lost,
+            unusable: evidence.unusable.clone(),
             wrong,
             accounting,
-            report: arm.faults.report(),
+            report,
         }
     }
 
-    /// It reported success, and was wrong.
+    /// It reported success, and was wrong; or it reported a failure, and left something behind.
     pub fn is_silent(&self) -> bool {
-        self.accounting.silent > 0
+        let left = self.reported == Reported::Failure && !self.wrong.is_empty() && self.report.delivered > 0;
+        self.accounting.silent > 0 || left
     }
+
+    /// Its failure, with nothing made small.
+    fn as_found(&self, failed: u32, of: u32) -> SilentFailure {
+        SilentFailure {
+            found_in: self.phase,
+            found: self.plan.clone(),
+            plan: self.plan.clone(),
+            failed,
+            of,
+            runs: of,
+            minimal: false,
+            reported: self.reported,
+            seen: self.wrong.clone(),
+        }
+    }
+
+    /// The ports that it called, with how often.
+    pub(super) fn ports(&self) -> &BTreeMap<String, PortCounts> {
+        &self.report.ports
+    }
+}
+
+/// A plan behind which a wrong result was reported as success, made small.
+#[derive(Debug, Clone, Serialize)]
+pub struct SilentFailure {
+    /// The part of the campaign that found it.
+    pub found_in: Phase,
+    /// The plan as it was found.
+    pub found: FaultPlan,
+    /// The smallest plan that still fails: faults, load, shape and inputs.
+    pub plan: FaultPlan,
+    /// How often that failed when it was run again …
+    pub failed: u32,
+    /// … of how many times.
+    pub of: u32,
+    /// Runs that making it small took.
+    pub runs: u32,
+    /// Whether nothing smaller was left to try.
+    pub minimal: bool,
+    /// How the run reported itself.
+    pub reported: Reported,
+    /// What was seen in the last of these runs.
+    pub seen: Vec<(Strategy, String)>,
 }
 
 /// A saboteur and what became of it.
 #[derive(Debug, Clone, Serialize)]
 pub struct Planting {
-    saboteur: Saboteur,
-    pattern: Pattern,
-    at: Option<String>,
+    pub(super) saboteur: Saboteur,
+    pub(super) pattern: Pattern,
+    pub(super) at: Option<String>,
+    pub(super) how: How,
     /// Whether it changed anything.
-    applied: bool,
-    killed_by: Vec<(Strategy, String)>,
+    pub(super) applied: bool,
+    pub(super) killed_by: Vec<(Strategy, String)>,
+}
+
+/// How a failure was planted, or why it was not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum How {
+    /// In a run of its own.
+    Run,
+    /// In the record of the control run, which was judged again.
+    Record,
+    /// There is nothing of its kind.
+    Nowhere,
+    /// It would change nothing anywhere.
+    Equivalent,
+    /// Its pattern is not claimed.
+    Unclaimed,
+}
+
+impl SilentFailure {
+    /// What the plan does, in a few words that do not change from run to run.
+    pub fn said(&self) -> String {
+        said(&self.plan)
+    }
+}
+
+/// What a plan does, in a few words that do not change from run to run.
+pub fn said(plan: &FaultPlan) -> String {
+    plan.faults
+        .iter()
+        .map(|fault| format!("{} at `{}`", fault.kind, fault.port))
+        .collect::<Vec<_>>()
+        .join(" and ")
 }
 
 impl Planting {
-    pub fn nowhere(saboteur: Saboteur) -> Self {
-        Planting { saboteur, pattern: saboteur.pattern(), at: None, applied: false, killed_by: Vec::new() }
+    fn not(saboteur: Saboteur, how: How) -> Self {
+        let pattern = saboteur.pattern();
+        Planting { saboteur, pattern, at: None, how, applied: false, killed_by: Vec::new() }
     }
 
-    pub fn of(planted: &Planted, killed_by: Vec<(Strategy, String)>) -> Self {
-        let saboteur = planted.saboteur;
-        let (at, applied) = (Some(planted.at.clone()), planted.was_applied());
-        Planting { saboteur, pattern: saboteur.pattern(), at, applied, killed_by }
+    pub(super) fn nowhere(saboteur: Saboteur) -> Self {
+        Planting::not(saboteur, How::Nowhere)
+    }
+
+    pub(super) fn equivalent(saboteur: Saboteur) -> Self {
+        Planting::not(saboteur, How::Equivalent)
+    }
+
+    pub(super) fn unclaimed(saboteur: Saboteur) -> Self {
+        Planting::not(saboteur, How::Unclaimed)
+    }
+
+    pub(super) fn ran(saboteur: Saboteur, at: &str, applied: bool, seen: Vec<(Strategy, String)>) -> Self {
+        let killed_by = if applied { seen } else { Vec::new() };
+        Planting { at: Some(at.to_owned()), applied, killed_by, ..Planting::not(saboteur, How::Run) }
+    }
+
+    pub(super) fn on_record(
+        saboteur: Saboteur,
+        at: &str,
+        applied: bool,
+        seen: Vec<(Strategy, String)>,
+    ) -> Self {
+        Planting { how: How::Record, ..Planting::ran(saboteur, at, applied, seen) }
     }
 }
 
 impl Proof {
-    pub fn new(claimed: Vec<Pattern>) -> Self {
+    pub(super) fn new(claimed: Vec<Pattern>) -> Self {
         Proof {
             claimed,
             unproven: Vec::new(),
@@ -125,32 +249,41 @@ impl Proof {
             masked: Vec::new(),
             false_alarms: 0,
             controls: 1,
-            planned: 0,
-            left_out: 0,
+            planned: BTreeMap::new(),
+            control_wrong: Vec::new(),
             arms: Vec::new(),
             accounting: Accounting::default(),
             sites: BTreeMap::new(),
-            shrunk: Vec::new(),
+            failures: Vec::new(),
+            not_reduced: 0,
             plantings: Vec::new(),
-            probing_ms: 0.0,
-            checking_ms: 0.0,
+            lost_records: 0,
+            times: Times::default(),
         }
     }
 
     /// Says why it is not proven.
-    pub fn not(&mut self, why: &str) {
+    pub(super) fn not(&mut self, why: &str) {
         self.unproven.push(why.to_owned());
     }
 
-    pub fn control(
+    pub(super) fn claims(&self, pattern: Pattern) -> bool {
+        self.claimed.contains(&pattern)
+    }
+
+    /// Judges the two control runs.
+    pub(super) fn control(
         &mut self,
         control: &RunEvidence,
-        again: &[(Strategy, String)],
-        noise: &[String],
+        second: &RunEvidence,
+        noise: &Noise,
         failed: bool,
     ) {
+        let again = second.differences(control, noise);
+        self.control_wrong = control.wrong(control, noise);
         self.controls = 2;
-        self.masked = noise.to_vec();
+        self.masked = noise.listed();
+        self.lost_records += control.lost + second.lost;
         if failed {
             self.not("the second run without faults fails");
         }
@@ -162,10 +295,14 @@ impl Proof {
                 what.join("; ")
             ));
         }
+        for why in noise.too_much() {
+            self.not(&why);
+        }
         let nothing = control.checks.is_empty()
+            && control.always.is_empty()
             && control.laws.is_empty()
             && control.audits.is_empty()
-            && control.outputs.keys().all(|name| noise.contains(name))
+            && control.outputs.iter().all(|(name, value)| noise.covers_all(name, value))
             && control.effects.values().all(Vec::is_empty);
         if nothing {
             self.not(
@@ -175,48 +312,108 @@ impl Proof {
         if control.calls.values().all(|calls| *calls == 0) {
             self.not("the scenario calls no port, so no fault could be delivered");
         }
+        if let Some(why) = &control.unusable {
+            self.not(why);
+        }
     }
 
-    pub fn planned(&mut self, planned: usize, left_out: usize) {
-        self.planned = planned;
-        self.left_out = left_out;
+    pub(super) fn planned(&mut self, phase: Phase, plans: &Plans) {
+        self.planned.insert(phase.as_str(), (plans.plans.len() + plans.left_out, plans.left_out));
     }
 
-    pub fn arm(&mut self, arm: ArmSeen) {
+    pub(super) fn arm(&mut self, arm: ArmSeen) {
         if let Err(broken) = arm.accounting.check() {
             self.broken_identity.push(broken.to_string());
         }
         self.accounting.add(&arm.accounting);
+        self.lost_records += arm.lost_records;
         for fault in &arm.report.faults {
             *self.sites.entry(fault.fault.port.clone()).or_default() |= fault.delivered > 0;
         }
         self.arms.push(arm);
     }
 
-    pub fn shrunk(&mut self, shrunk: Shrunk) {
-        if !self.shrunk.iter().any(|known| known.plan == shrunk.plan) {
-            self.shrunk.push(shrunk);
+    pub(super) fn failure(&mut self, failure: SilentFailure) {
+        if !self.failures.iter().any(|known| known.plan == failure.plan) {
+            self.failures.push(failure);
         }
     }
 
-    pub fn planting(&mut self, planting: Planting) {
+    pub(super) fn not_reduced(&mut self) {
+        self.not_reduced += 1;
+    }
+
+    pub(super) fn planting(&mut self, planting: Planting) {
         self.plantings.push(planting);
     }
 
-    pub fn took(&mut self, probing: Duration, checking: Duration) {
-        self.probing_ms = probing.as_secs_f64() * 1_000.0;
-        self.checking_ms = checking.as_secs_f64() * 1_000.0;
+    pub(super) fn took_control(&mut self, took: Duration) {
+        self.times.control_ms = millis(took);
+    }
+
+    pub(super) fn took_campaign(&mut self, took: Duration) {
+        self.times.campaign_ms = millis(took);
+    }
+
+    pub(super) fn took_check(&mut self, took: Duration) {
+        self.times.check_ms = millis(took);
+        let all = self.times.control_ms + self.times.campaign_ms + self.times.check_ms;
+        self.times.check_share = if all > 0.0 { self.times.check_ms / all } else { 0.0 };
+    }
+
+    pub(super) fn took_reduction(&mut self, took: Duration) {
+        self.times.reduction_ms = millis(took);
+    }
+
+    /// What control and campaign took.
+    pub(super) fn time_so_far(&self) -> Duration {
+        Duration::from_secs_f64((self.times.control_ms + self.times.campaign_ms) / 1_000.0)
+    }
+
+    /// Whether something was wrong without faults already.
+    pub(super) fn has_wrong_control(&self) -> bool {
+        !self.control_wrong.is_empty()
+    }
+
+    /// Takes the failures as they were found: each kind of fault at each port once.
+    pub(super) fn failures_as_found(&mut self) {
+        let mut known: Vec<String> = Vec::new();
+        let failing: Vec<SilentFailure> = self
+            .arms
+            .iter()
+            .filter(|arm| arm.is_silent())
+            .filter(|arm| {
+                let said = said(&arm.plan);
+                let new = !known.contains(&said);
+                known.push(said);
+                new
+            })
+            .map(|arm| arm.as_found(1, 1))
+            .collect();
+        self.failures.extend(failing);
+    }
+
+    /// A stored plan was run, and nothing else. Its failures are those of each run.
+    pub(super) fn replayed(&mut self) {
+        let failed = self.arms.iter().filter(|arm| arm.is_silent()).count() as u32;
+        let of = self.arms.len() as u32;
+        let failure = self.arms.iter().find(|arm| arm.is_silent()).map(|arm| arm.as_found(failed, of));
+        self.failures.extend(failure);
+        if let Some(why) = self.arms.iter().find_map(|arm| arm.unusable.clone()) {
+            self.not(&why);
+        }
+        self.not("a stored plan was replayed, and nothing else was done");
     }
 
     /// Noticed and planted failures of a pattern, without those that changed nothing.
-    pub fn sensitivity(&self, pattern: Pattern) -> (u64, u64) {
+    pub(super) fn sensitivity(&self, pattern: Pattern) -> (u64, u64) {
         let of = self.plantings.iter().filter(|planting| planting.pattern == pattern && planting.applied);
         let planted = of.clone().count() as u64;
         (of.filter(|planting| !planting.killed_by.is_empty()).count() as u64, planted)
     }
 
     /// Decides whether green would mean something.
-    pub fn decide(&mut self) {
+    pub(super) fn decide(&mut self) {
         // In a swarm one fault keeps another's call from happening; what was meant for one call alone must reach it.
         let alone: Vec<_> = self.arms.iter().filter(|arm| arm.plan.len() == 1).collect();
         let armed: u64 = alone.iter().map(|arm| arm.report.armed).sum();
@@ -234,6 +431,13 @@ impl Proof {
         }
         if let Some(broken) = self.broken_identity.first() {
             let why = format!("a defect of the probe itself: {broken}");
+            self.not(&why);
+        }
+        if self.lost_records > 0 {
+            let why = format!(
+                "{} log records were lost over the runs, so from a line that is missing nothing follows",
+                self.lost_records
+            );
             self.not(&why);
         }
         for pattern in self.claimed.clone() {
@@ -262,76 +466,38 @@ impl Proof {
         }
     }
 
-    /// The rate of silent failures among the faults that did harm, as a bound, and what stands beside it.
-    pub fn score(&self) -> String {
-        let (silent, loud) = (self.accounting.silent, self.accounting.surfaced);
-        let beside = format!(
-            "{} faults armed, {} not delivered, {} surfaced, {} handled, {} vanished, {} silent",
-            self.accounting.armed,
-            self.accounting.undelivered,
-            loud,
-            self.accounting.handled,
-            self.accounting.vanished,
-            silent
-        );
-        let rate = match Proportion::new(silent, silent + loud) {
-            Ok(observed) => {
-                let raw = observed.at_most(Z_95).unwrap_or_default();
-                let (noticed, planted) = Pattern::ALL.iter().fold((0, 0), |(noticed, planted), pattern| {
-                    let (n, p) = self.sensitivity(*pattern);
-                    (noticed + n, planted + p)
-                });
-                let clean = self.controls - self.false_alarms.min(self.controls);
-                let detector =
-                    match (Proportion::new(noticed, planted), Proportion::new(clean, self.controls)) {
-                        (Ok(sensitivity), Ok(specificity)) => Some(Detector { sensitivity, specificity }),
-                        _ => None,
-                    };
-                let corrected =
-                    detector.and_then(|detector| detector.correct(observed, 0.95, 1).ok()).map_or_else(
-                        || "the correction for the detector is not determined".to_owned(),
-                        |rate| format!("corrected for the detector ≤ {:.1} %", rate.interval.high * 100.0),
-                    );
-                format!("silent failures among harmful faults: {raw}; {corrected}")
-            }
-            Err(_) => "no fault did harm, so there is no rate".to_owned(),
-        };
-        format!("{rate} ({beside})")
+    pub(crate) fn accounting(&self) -> &Accounting {
+        &self.accounting
     }
 
-    /// The kill matrix as Markdown: which strategy noticed which planted failure.
-    pub fn kill_matrix(&self) -> String {
-        let mut text = String::from("| planted | pattern | at | noticed by |\n|---|---|---|---|\n");
-        for planting in &self.plantings {
-            let mut by: Vec<_> = planting.killed_by.iter().map(|(strategy, _)| strategy.as_str()).collect();
-            by.dedup();
-            let verdict = match (&planting.at, planting.applied) {
-                (None, _) => "nothing here to work at".to_owned(),
-                (_, false) => "changed nothing".to_owned(),
-                _ if by.is_empty() => "**not noticed**".to_owned(),
-                _ => by.join(", "),
-            };
-            let at = planting.at.as_deref().unwrap_or("");
-            text.push_str(&format!("| {} | {} | {at} | {verdict} |\n", planting.saboteur, planting.pattern));
+    /// How many runs did not come back.
+    pub(crate) fn hanging(&self) -> usize {
+        self.arms.iter().filter(|arm| arm.reported == Reported::Unknown).count()
+    }
+
+    /// What the parts took, and what was run and left out, as Markdown.
+    pub(crate) fn costs(&self) -> String {
+        let times = &self.times;
+        let mut text = format!(
+            "Control {:.0} ms, campaign {:.0} ms, self-check {:.0} ms ({:.0} % of these), making failures small {:.0} ms.\n\n",
+            times.control_ms,
+            times.campaign_ms,
+            times.check_ms,
+            times.check_share * 100.0,
+            times.reduction_ms
+        );
+        for (phase, (planned, left_out)) in &self.planned {
+            text.push_str(&format!("- {phase}: {planned} plans, {left_out} of them left out\n"));
         }
         text
     }
 
-    /// Strategies without which nothing would have gone unnoticed, and those that alone noticed something.
-    pub fn ablation(&self) -> (Vec<Strategy>, Vec<Strategy>) {
-        let matters = |strategy: Strategy| {
-            self.plantings.iter().any(|planting| {
-                !planting.killed_by.is_empty() && planting.killed_by.iter().all(|(by, _)| *by == strategy)
-            })
-        };
-        let used = |strategy: Strategy| {
-            self.plantings.iter().any(|planting| planting.killed_by.iter().any(|(by, _)| *by == strategy))
-        };
-        let dead = Strategy::ALL.iter().copied().filter(|strategy| !used(*strategy)).collect();
-        (dead, Strategy::ALL.iter().copied().filter(|strategy| matters(*strategy)).collect())
+    /// The share of the self-check in the time of the probe.
+    pub(crate) fn check_share(&self) -> f64 {
+        self.times.check_share
     }
+}
 
-    pub fn accounting(&self) -> &Accounting {
-        &self.accounting
-    }
+fn millis(took: Duration) -> f64 {
+    took.as_secs_f64() * 1_000.0
 }

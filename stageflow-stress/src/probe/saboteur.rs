@@ -2,9 +2,9 @@
 //!
 //! They work at the instruments of a scenario (ports, ledgers of effects, snapshots, the log) and change nothing in the
 //! code under test. Which port or ledger gets one is drawn from the seed of the test, so that nobody can tune a scenario to them.
+//! How they are planted is in `positive`.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -155,70 +155,30 @@ impl Saboteur {
     }
 }
 
-/// A saboteur at its place, for one arm of a campaign.
-#[derive(Debug, Clone)]
-pub(crate) struct Planted {
-    pub saboteur: Saboteur,
-    /// The port, the ledger or the audited value.
-    pub at: String,
-    pub port: Option<Arc<Sabotage>>,
-    pub effects: Option<Arc<Tamper>>,
-    /// For places that have no instrument of their own.
-    pub applied: Arc<AtomicBool>,
-    kept: Arc<Mutex<Vec<tokio::task::JoinHandle<()>>>>,
-}
-
-impl Planted {
-    /// Plants it. `answers` are those of the control run at that port, `count` is the number of effects of the ledger there.
-    pub fn new(saboteur: Saboteur, at: &str, answers: Vec<Value>, count: u64, seed: u64) -> Self {
-        let port = matches!(saboteur.place(), Place::Port | Place::EffectfulPort).then(|| {
-            let eats = saboteur == Saboteur::EatPanic;
-            Arc::new(Sabotage::new(at, saboteur.instead(), eats, answers, saboteur.change()))
-        });
-        let effects = match saboteur {
-            Saboteur::SkipEffect | Saboteur::DropMessage => Some(Tamper::skip(seed % count.max(1) + 1)),
-            Saboteur::DupEffect => Some(Tamper::twice(seed % count.max(1) + 1)),
-            Saboteur::LostUpdate => Some(Tamper::overwrite()),
-            Saboteur::HalfDone => Some(Tamper::stop_after(count / 2)),
-            Saboteur::LateEffect => Some(Tamper::late(seed % count.max(1) + 1)),
-            Saboteur::Reorder => Some(Tamper::reorder()),
-            _ => None,
-        };
-        Planted {
-            saboteur,
-            at: at.to_owned(),
-            port,
-            effects: effects.map(Arc::new),
-            applied: Arc::default(),
-            kept: Arc::default(),
-        }
+impl Saboteur {
+    /// What it plants at a port, of which the answers of the control run are known.
+    pub(super) fn at_port(self, port: &str, answers: Vec<Value>) -> Arc<Sabotage> {
+        Arc::new(Sabotage::new(port, self.instead(), self == Saboteur::EatPanic, answers, self.change()))
     }
 
-    /// Whether it changed anything. One that did not is equivalent to none.
-    pub fn was_applied(&self) -> bool {
-        self.port.as_ref().is_some_and(|port| port.was_applied())
-            || self.effects.as_ref().is_some_and(|effects| effects.was_applied())
-            || self.applied.load(Ordering::SeqCst)
+    /// Whether it would change nothing at a port with these answers: then it is equivalent to none, and need not be run. What
+    /// keeps an operation from running changes something wherever that has an effect.
+    pub(super) fn is_equivalent(self, answers: &[Value], effectful: bool) -> bool {
+        !(self.instead() && effectful) && answers.iter().all(|answer| (self.change())(answer) == *answer)
     }
 
-    pub fn mark_applied(&self) {
-        self.applied.store(true, Ordering::SeqCst);
-    }
-
-    /// Starts what belongs to the runtime.
-    pub fn start(&self) {
-        if self.saboteur == Saboteur::NeverEnd && tokio::runtime::Handle::try_current().is_ok() {
-            let task = tokio::spawn(std::future::pending());
-            self.kept.lock().unwrap_or_else(PoisonError::into_inner).push(task);
-            self.mark_applied();
-        }
-    }
-
-    /// Takes away what it started.
-    pub fn stop(&self) {
-        for task in self.kept.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
-            task.abort();
-        }
+    /// What it plants in a ledger with so many effects.
+    pub(super) fn in_ledger(self, count: u64, seed: u64) -> Option<Tamper> {
+        let one = seed % count.max(1) + 1;
+        Some(match self {
+            Saboteur::SkipEffect | Saboteur::DropMessage => Tamper::skip(one),
+            Saboteur::DupEffect => Tamper::twice(one),
+            Saboteur::LostUpdate => Tamper::overwrite(),
+            Saboteur::HalfDone => Tamper::stop_after(count / 2),
+            Saboteur::LateEffect => Tamper::late(one),
+            Saboteur::Reorder => Tamper::reorder(),
+            _ => return None,
+        })
     }
 }
 
@@ -309,5 +269,16 @@ mod tests {
         assert_eq!(changed(Saboteur::NullData)["id"], Value::Null);
         assert_eq!(emptied(&json!(7)), json!(0));
         assert_eq!(rounded(-987), -980);
+    }
+
+    #[test]
+    fn what_would_change_nothing_is_known_beforehand() {
+        let answers = [json!({ "name": "plain", "n": 7 })];
+        assert!(Saboteur::WholeNumbers.is_equivalent(&answers, true), "there is no fraction");
+        assert!(Saboteur::LossyText.is_equivalent(&answers, true), "all is ASCII and in lower case");
+        assert!(!Saboteur::Truncate.is_equivalent(&answers, false));
+        assert!(Saboteur::SwallowCall.is_equivalent(&answers, false), "to leave out a call that only reads");
+        assert!(!Saboteur::SwallowCall.is_equivalent(&answers, true));
+        assert!(Saboteur::WrapInt.is_equivalent(&answers, true), "seven keeps its last eight bits");
     }
 }

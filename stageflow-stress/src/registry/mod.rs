@@ -142,8 +142,12 @@ pub struct Options {
     pub expect_panic: Option<&'static str>,
     /// Texts of error-level log lines that belong to the scenario.
     pub expect_errors: &'static [&'static str],
-    /// Names of waived stock observers.
-    pub allow: &'static [&'static str],
+    /// Waived observations of the log analysis: detector, a part of what it sees, and why that is right.
+    pub waive_log: &'static [(u8, &'static str, &'static str)],
+    /// Names of waived stock observers, each with its reason or an empty text.
+    pub allow: &'static [(&'static str, &'static str)],
+    /// Names of stock observers, each with the severity that its findings have in this test.
+    pub tune: &'static [(&'static str, Severity)],
     /// Severity from which an unknown finding is red.
     pub fail_on: Option<Severity>,
 }
@@ -170,7 +174,9 @@ impl Options {
         background_panics: BackgroundPanics::Fail,
         expect_panic: None,
         expect_errors: &[],
+        waive_log: &[],
         allow: &[],
+        tune: &[],
         fail_on: None,
     };
 }

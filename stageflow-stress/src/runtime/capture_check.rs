@@ -1,7 +1,6 @@
 //! Whether everything that a test said could be heard.
 
 use super::session::Session;
-use super::verdict::waived;
 use crate::capture;
 use crate::classify::Severity;
 use crate::context::Inner;
@@ -11,7 +10,7 @@ use crate::finding::{Finding, FindingType};
 pub fn check(inner: &Inner, session: &Session) {
     if let Some(why) = session.partial(inner) {
         let mut finding = Finding::new(FindingType::LogIssue, "the tests' logs are captured in part")
-            .severity(waived(inner, "partial_capture", Severity::Medium))
+            .severity(Severity::Medium)
             .rule("capture.partial")
             .description(format!(
                 "What the tests log through `tracing` does not reach their logs: {why}. Nothing is concluded from the absence \
@@ -28,7 +27,7 @@ pub fn check(inner: &Inner, session: &Session) {
         // From here on panics are heard again.
         capture::reinstall_hook();
         let finding = Finding::new(FindingType::SilentFailure, "the panic hook was replaced")
-            .severity(waived(inner, "panic_hook_replaced", Severity::High))
+            .severity(Severity::High)
             .rule("capture.panic_hook_replaced")
             .description(
                 "When the body had ended, a panic no longer reached the hook of stageflow-stress: something called \

@@ -4,10 +4,9 @@ use std::sync::PoisonError;
 
 use serde_json::json;
 
-use super::verdict::waived;
 use crate::classify::Severity;
 use crate::context::Inner;
-use crate::fault::Faults;
+use crate::fault::{FaultReport, Faults};
 use crate::finding::{Finding, FindingType};
 use crate::journal::record::{Metric, Record};
 use crate::run::{shown_below, write_atomically};
@@ -56,13 +55,14 @@ fn keep(inner: &Inner, faults: &Faults, stem: &str, expected: bool) {
         inner.collected().metrics.push(metric.clone());
         inner.record(Record::Metric(metric));
     }
+    never_finished(inner, &report);
     let Err(undelivered) = report.all_delivered() else { return };
     if !expected {
         return;
     }
     let replay = replay(inner, &plan_path);
     let finding = Finding::new(FindingType::Reliability, "faults were armed and not delivered")
-        .severity(waived(inner, "undelivered_fault", Severity::High))
+        .severity(Severity::High)
         .rule("fault.undelivered")
         .key(undelivered.shown.join("\n"))
         .description(format!(
@@ -73,5 +73,26 @@ fn keep(inner: &Inner, faults: &Faults, stem: &str, expected: bool) {
         ))
         .step(replay)
         .evidence("faults", "the plan and what came of it", json!({ "plan": faults.plan(), "faults": report.faults }));
+    inner.file(finding, "runtime", None);
+}
+
+/// Calls at ports that began within the test and have not ended with it.
+fn never_finished(inner: &Inner, report: &FaultReport) {
+    let open: Vec<(&String, u64)> = report
+        .ports
+        .iter()
+        .filter(|(_, port)| port.running > 0)
+        .map(|(name, port)| (name, port.running))
+        .collect();
+    let Some((first, _)) = open.first() else { return };
+    let finding = Finding::new(FindingType::Reliability, format!("calls at `{first}` began and never ended"))
+        .severity(Severity::Medium)
+        .rule("runtime.never_finished")
+        .key(first.as_str())
+        .description(format!(
+            "When the test had ended and its settling window had passed, calls were still under way: {}.",
+            open.iter().map(|(name, n)| format!("{n} at `{name}`")).collect::<Vec<_>>().join(", ")
+        ))
+        .evidence("operations", "begun and not ended, by port", json!(open));
     inner.file(finding, "runtime", None);
 }

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::verdict::waived;
 use crate::classify::Severity;
 use crate::context::Inner;
 use crate::finding::{Finding, FindingType};
@@ -106,7 +105,7 @@ impl Leftovers {
                 })
                 .collect();
             let finding = Finding::new(FindingType::Reliability, title)
-                .severity(waived(inner, "leaked_thread", severity))
+                .severity(severity)
                 .rule("runtime.leaked_thread")
                 .description(format!(
                     "After the body had ended and a settling window had passed, these threads of the test were alive: {} of \

@@ -13,7 +13,7 @@ use crate::finding::{Finding, FindingType};
 use crate::golden;
 use crate::install;
 use crate::journal::record::{GoldenOutcome, GoldenRecord, PanicRecord, Record, TestStatus};
-use crate::registry::{BackgroundPanics, TestKind};
+use crate::registry::BackgroundPanics;
 
 /// What the body came to, before anybody judged it.
 #[derive(Debug)]
@@ -97,7 +97,7 @@ pub fn file_findings(inner: &Inner, executed: Option<Executed>, refused: Option<
     }
     if leaked_tasks > 0 {
         let finding = Finding::new(FindingType::Reliability, "tasks outlive the test")
-            .severity(waived(inner, "leaked_task", Severity::High))
+            .severity(Severity::High)
             .rule("runtime.leaked_task")
             .description(format!("{leaked_tasks} tasks of the test were alive after its body had ended and a settling window had passed."))
             .evidence("tasks alive", "counted by the runtime", json!({ "alive": leaked_tasks }));
@@ -107,9 +107,7 @@ pub fn file_findings(inner: &Inner, executed: Option<Executed>, refused: Option<
         leftovers.file(inner);
     }
     super::faults::judge(inner, skipped.is_none());
-    if let (TestKind::Probe { .. }, None) = (inner.def.kind, &skipped) {
-        super::probe::judge(inner);
-    }
+    super::probe::judge(inner, skipped.is_some());
     BodyOutcome { skipped, refused }
 }
 
@@ -203,7 +201,7 @@ fn background_panic(inner: &Inner, panic: CaughtPanic) {
     record_panic(inner, &panic, true, false);
     bare_golden(inner, Some(&panic), &panic.message);
     let severity = match inner.def.options.background_panics {
-        BackgroundPanics::Fail => waived(inner, "background_panic", inner.severity().max(Severity::High)),
+        BackgroundPanics::Fail => inner.severity().max(Severity::High),
         BackgroundPanics::Record => Severity::Low,
     };
     let mut finding = Finding::new(
@@ -281,12 +279,6 @@ fn backtrace(panic: &CaughtPanic) -> String {
         .map(|(name, place)| if place.is_empty() { name.clone() } else { format!("{name}\n  at {place}") })
         .collect::<Vec<_>>()
         .join("\n")
-}
-
-/// The severity of a stock observer's finding: as given, or info where the attribute waives it. A waiver is visible in
-/// the run folder either way.
-pub fn waived(inner: &Inner, observer: &str, severity: Severity) -> Severity {
-    if inner.def.options.allow.contains(&observer) { Severity::Info } else { severity }
 }
 
 /// Adds the last lines of the test's log.

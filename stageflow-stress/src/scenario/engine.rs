@@ -1,7 +1,9 @@
 //! The shapes as pipelines for an [`Engine`](crate::engine::Engine).
 
 use super::Violated;
-use crate::engine::{Behavior, Engine, PipelineSpec, RunOptions, RunReport, StageSpec, audit};
+use crate::engine::{
+    Behavior, Engine, EngineError, PipelineSpec, RunOptions, RunReport, StageSpec, audit, compare,
+};
 use crate::finding::Finding;
 use crate::roadmap::Template;
 
@@ -55,4 +57,70 @@ pub async fn run_pipeline(
     let silent = pipeline.stages.iter().filter(|stage| report.stage(&stage.name).is_none());
     problems.extend(silent.map(|stage| format!("the report says nothing of the stage `{}`", stage.name)));
     Violated::unless(Template::Single, problems, report)
+}
+
+/// What a differential run came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Compared {
+    /// Pipelines that both sides ran, alike.
+    pub alike: u64,
+    /// Pipelines that one of them does not support, and what that is.
+    pub not_comparable: Vec<String>,
+}
+
+/// Runs the same pipelines on two sides and compares: two engines, two versions of one, or one under two configurations. They must end alike,
+/// with the same statuses and the same data of every stage; the types of errors are each engine's own. What one of the two does not
+/// support is not compared, and told.
+///
+/// ```no_run
+/// # use stageflow_stress::engine::*;
+/// # use stageflow_stress::scenario::*;
+/// # async fn body(old: impl Engine, new: impl Engine) -> Result<(), Violated> {
+/// let pipelines = [diamond_pipeline(), chain_pipeline(20), fan_out_pipeline(50)];
+/// let compared = differential(&pipelines, (&old, &RunOptions::new()), (&new, &RunOptions::new())).await?;
+/// assert!(compared.not_comparable.is_empty());
+/// // One engine, with and without room for retries that nothing needs.
+/// differential(&pipelines, (&new, &RunOptions::new()), (&new, &RunOptions::new().max_attempts(5))).await?;
+/// # Ok(()) }
+/// ```
+///
+/// # Errors
+/// Each pipeline on which they differ, with the first difference; *unproven* if none could be compared, or a side broke down.
+pub async fn differential(
+    pipelines: &[PipelineSpec],
+    (one, one_options): (&impl Engine, &RunOptions),
+    (other, other_options): (&impl Engine, &RunOptions),
+) -> Result<Compared, Violated> {
+    let template = Template::TwoVersions;
+    let mut compared = Compared { alike: 0, not_comparable: Vec::new() };
+    let mut problems = Vec::new();
+    for pipeline in pipelines {
+        let first = one.run(pipeline, one_options).await;
+        let second = other.run(pipeline, other_options).await;
+        match (first, second) {
+            (Ok(mut first), Ok(mut second)) => {
+                (first.error_type, second.error_type) = (None, None);
+                let found = compare("side", &first, &second);
+                compared.alike += u64::from(found.is_empty());
+                problems.extend(found.into_iter().map(|finding| {
+                    let what =
+                        finding.evidence.first().map_or(finding.title, |evidence| evidence.summary.clone());
+                    format!("`{}` on {} and {}: {what}", pipeline.name, one.name(), other.name())
+                }));
+            }
+            (Err(EngineError::Unsupported { engine, what }), _)
+            | (_, Err(EngineError::Unsupported { engine, what })) => {
+                compared
+                    .not_comparable
+                    .push(format!("`{}`: {engine} does not support {what}", pipeline.name));
+            }
+            (Err(error), _) | (_, Err(error)) => return Err(Violated::unproven(template, error.to_string())),
+        }
+    }
+    if problems.is_empty() && compared.alike == 0 {
+        let why = format!("no pipeline could be compared: {}", compared.not_comparable.join("; "));
+        return Err(Violated::unproven(template, why));
+    }
+    Violated::unless(template, problems, compared)
 }

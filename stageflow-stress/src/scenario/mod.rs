@@ -41,7 +41,7 @@ pub use compare::{
     Attacks, Difference, Labelled, attack_set, edges, labelled_set, replay, round_trip, two_versions,
 };
 #[cfg(feature = "conformance")]
-pub use engine::{chain_pipeline, diamond_pipeline, fan_out_pipeline, run_pipeline};
+pub use engine::{Compared, chain_pipeline, diamond_pipeline, differential, fan_out_pipeline, run_pipeline};
 pub use parallel::{Burst, Level, Party, burst, contention, duplicate_storm, fan_out_fan_in, ramp};
 pub use sessions::{ColdStart, Growth, Tenant, cold_start, long_session, tenant_pairs};
 pub use shapes::{chain, diamond, loop_limit, single};

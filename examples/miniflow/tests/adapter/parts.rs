@@ -76,6 +76,10 @@ impl StageIo for Io {
         self.ctx.get(key)
     }
 
+    fn own_name(&self) -> Option<String> {
+        Some(self.ctx.stage().to_owned())
+    }
+
     fn edit(
         &self,
         stage: &str,

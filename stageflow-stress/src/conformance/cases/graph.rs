@@ -53,6 +53,17 @@ cases! {
         t.check_eq("stages that ran once", entered, 501);
     }
 
+    /// Each stage of many that run at once is told its own name, and not that of another.
+    "DAG-002" a_stage_is_told_its_own_name (Correctness, Consistency) [OwnName] |t| {
+        let names = ["one", "two", "three"];
+        let named = |name: &str| stage(name, Behavior::Named { key: "name".to_owned() }).sleep(SOON);
+        let wide = names.iter().fold(pipeline("names"), |wide, name| wide.stage(named(name)));
+        let report = t.run(&wide, &quick())?;
+        for name in names {
+            t.check_eq(&format!("the name of {name}"), value(&report, name, "name"), Some(json!(name)));
+        }
+    }
+
     /// A stage waits for the slowest of many dependencies.
     "DAG-005" a_stage_waits_for_the_slowest (Correctness, StateChange) [] |t| {
         let mut wide = fan_out(300);

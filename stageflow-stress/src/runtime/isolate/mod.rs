@@ -166,7 +166,8 @@ impl Told {
                 iteration: AtomicU32::new(0),
                 background: Default::default(),
                 faults: Mutex::default(),
-                proof: Mutex::default(),
+                proofs: Mutex::default(),
+                metric_files: AtomicU32::new(0),
                 fault_plan: None,
             }),
         })
