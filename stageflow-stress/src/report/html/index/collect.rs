@@ -231,7 +231,14 @@ pub fn collect(runs: &Path) -> io::Result<All> {
                 continue;
             }
         };
-        all.archived += fs::read_dir(dir.join("archive")).map_or(0, Iterator::count);
+        // An archive beside its run holds what is not shown here; one without its run is all that there is of it.
+        let archives = sorted(&dir.join("archive")).unwrap_or_default();
+        let is_alone = |archive: &String| {
+            !names
+                .iter()
+                .any(|name| archive.strip_prefix(name.as_str()).is_some_and(|end| end.starts_with('.')))
+        };
+        all.archived += archives.iter().filter(|archive| is_alone(archive)).count();
         for name in names.into_iter().filter(|name| name.starts_with("run-")) {
             let path = dir.join(&name);
             if !path.is_dir() {
