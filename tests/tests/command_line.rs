@@ -237,6 +237,7 @@ fn the_roadmap_is_what_the_runs_say() {
         .exits(0)
         .says("concurrent DAGs >= 1000")
         .says("tests/it.rs:1 pods")
+        .says("scenario::burst(1_000, |n| request(n)).await?")
         .says("in progress");
     say("roadmap show DAG-005").exits(0).says("completed").says("states `completed`").says("DAG-005-BUG-001");
     let coverage = say("roadmap coverage --json").exits(0).json();

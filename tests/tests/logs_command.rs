@@ -137,13 +137,13 @@ fn files_are_written_where_they_are_wanted() {
 fn what_cannot_be_read_or_understood_is_said() {
     let dir = logs();
     let say = |line: &str| shell(dir.path(), &format!("stageflow-test logs {line}"), &[]);
-    say("analyze missing.log").exits(2).complains("missing.log");
-    say("analyze .").exits(2).complains(".");
+    say("analyze missing.log").exits(5).complains("missing.log");
+    say("analyze .").exits(5).complains(".");
     say("analyze").exits(2).complains("FILE");
     say("analyze json.log --waive D99").exits(2).complains("`D99` is no detector: write D1 to D24");
-    say("analyze json.log --last-good missing.log").exits(2).complains("missing.log");
+    say("analyze json.log --last-good missing.log").exits(5).complains("missing.log");
     say("diff json.log").exits(2).complains("AFTER");
-    say("diff json.log missing.log").exits(2).complains("missing.log");
+    say("diff json.log missing.log").exits(5).complains("missing.log");
     // Bytes that are no text are a log as well, of which little is understood.
     fs::write(dir.path().join("bytes.log"), [0, 159, 146, 150, 10, 255, 0, 10]).expect("a file");
     let answer = say("analyze bytes.log --json").exits(0).json();
