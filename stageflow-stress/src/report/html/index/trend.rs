@@ -72,7 +72,10 @@ fn latency(m: &mut Markup, all: &All) {
         // A single line has no legend.
         let mut words = match lines.as_slice() {
             [one] => format!("{}, from the first run of its entry that timed it to the latest", one.name),
-            _ => format!("{} operations, each from the first run of its entry that timed it to the latest", lines.len()),
+            _ => format!(
+                "{} operations, each from the first run of its entry that timed it to the latest",
+                lines.len()
+            ),
         };
         if hidden > 0 {
             words += &format!("; {hidden} more are in the tables of their entries");
