@@ -36,6 +36,7 @@ const NAMES: &[&str] = &[
     "tags",
     "timeout",
     "tune",
+    "waive_log",
     "worker_threads",
 ];
 
@@ -207,6 +208,11 @@ impl Arguments {
             "isolate" => options.isolate = Some(at.isolate(errors)?),
             "expect_panic" => options.expect_panic = Some(at.text()?),
             "expect_errors" => options.expect_errors = at.texts(errors)?,
+            "waive_log" => {
+                let texts = at.texts(errors)?;
+                options.waive_log =
+                    texts.iter().filter_map(|text| errors.keep(values::waiver(text))).collect();
+            }
             "allow" => {
                 for (observer, reason) in at.words_with(&words::OBSERVER, errors)? {
                     let reason = reason.map(|tokens| values::text(&tokens)).transpose();

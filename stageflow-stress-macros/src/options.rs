@@ -49,6 +49,8 @@ pub(crate) struct Options {
     pub(crate) expect_panic: Option<LitStr>,
     /// Texts of the error-level lines that are expected.
     pub(crate) expect_errors: Vec<LitStr>,
+    /// Waived observations of the log analysis: detector, text and reason.
+    pub(crate) waive_log: Vec<(u8, String, String)>,
     /// Names of waived observers, with the reason where one is given.
     pub(crate) allow: Vec<(Ident, Option<LitStr>)>,
     /// Names of observers with the severity that their findings are to have.
@@ -148,6 +150,10 @@ impl Options {
         if !self.expect_errors.is_empty() {
             let texts = &self.expect_errors;
             fields.extend(quote!(expect_errors: &[#(#texts),*],));
+        }
+        if !self.waive_log.is_empty() {
+            let waivers = self.waive_log.iter().map(|(detector, text, why)| quote!((#detector, #text, #why)));
+            fields.extend(quote!(waive_log: &[#(#waivers),*],));
         }
         if !self.allow.is_empty() {
             let pairs = self.allow.iter().map(|(name, reason)| {

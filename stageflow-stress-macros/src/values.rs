@@ -179,6 +179,26 @@ pub(crate) fn one_or_array(tokens: TokenStream) -> Vec<TokenStream> {
     }
 }
 
+/// `D8: visited node because every node is one line`: a detector of the log analysis, a part of what it sees, and why that is
+/// right. Without a text, all that the detector sees is meant.
+pub(crate) fn waiver(text: &LitStr) -> syn::Result<(u8, String, String)> {
+    let value = text.value();
+    let problem = |what: &str| {
+        let how = "write the detector, what it sees, and why that is right: `\"D8: visited node because each node is one line\"`";
+        syn::Error::new_spanned(text, format!("{what}; {how}"))
+    };
+    let (what, why) = value.split_once(" because ").ok_or_else(|| problem("a waiver needs a reason"))?;
+    if why.trim().is_empty() {
+        return Err(problem("a waiver needs a reason"));
+    }
+    let (detector, part) = what.split_once(':').unwrap_or((what, ""));
+    let number = detector.trim().strip_prefix('D').and_then(|number| number.parse::<u8>().ok());
+    let Some(number) = number.filter(|number| (1..=24).contains(number)) else {
+        return Err(problem(&format!("expected a detector from D1 to D24, found `{}`", detector.trim())));
+    };
+    Ok((number, part.trim().to_owned(), why.trim().to_owned()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -25,15 +25,21 @@ pub enum Origin {
 /// library was built from.
 pub fn origin(root: &Path) -> Origin {
     let built_from = || Origin::Path(PathBuf::from(env!("CARGO_MANIFEST_DIR")));
-    std::fs::read_to_string(root.join("Cargo.lock"))
-        .map_or_else(|_| built_from(), |lock| origin_in(&lock).unwrap_or_else(built_from))
+    std::fs::read_to_string(root.join("Cargo.lock")).map_or_else(
+        |_| built_from(),
+        |lock| origin_in(&lock, env!("CARGO_PKG_VERSION")).unwrap_or_else(built_from),
+    )
 }
 
 /// What a lock file says of this library; nothing where it is a directory.
-fn origin_in(lock: &str) -> Option<Origin> {
-    let package = lock
-        .split("[[package]]")
-        .find(|table| table.lines().any(|line| line.trim() == "name = \"stageflow-stress\""))?;
+fn origin_in(lock: &str, version: &str) -> Option<Origin> {
+    let has = |table: &&str, field: &str, value: &str| {
+        table.lines().any(|line| line.trim() == format!("{field} = \"{value}\""))
+    };
+    let mut packages = lock.split("[[package]]").filter(|table| has(table, "name", "stageflow-stress"));
+    // A workspace may have two versions; a test speaks of the one that it was built with.
+    let package =
+        packages.clone().find(|table| has(table, "version", version)).or_else(|| packages.next())?;
     let field = |name: &str| {
         let start = format!("{name} = \"");
         package.lines().find_map(|line| line.trim().strip_prefix(&start)?.strip_suffix('"'))
@@ -91,6 +97,7 @@ mod tests {
                  name = \"stageflow-stress\"\nversion = \"0.1.0\"\n{source}dependencies = [\n \"stageflow-stress-macros\",\n]\n"
             )
         };
+        let origin_in = |lock: &str| super::origin_in(lock, "0.1.0");
         assert_eq!(origin_in(&lock("")), None);
         let registry = origin_in(&lock("source = \"registry+https://example.com/index\"\n")).unwrap();
         assert_eq!(registry, Origin::Registry("0.1.0".to_owned()));
@@ -101,6 +108,11 @@ mod tests {
             "cargo install --locked --features cli --git https://example.com/x.git --rev 0a1b stageflow-stress"
         );
         assert_eq!(origin_in("nonsense"), None);
+        // Two versions: each finds its own.
+        let two =
+            format!("{}\n{}", lock(""), lock("source = \"git+file:///x#0a1b\"\n").replace("0.1.0", "0.2.0"));
+        assert_eq!(origin_in(&two), None);
+        assert!(matches!(super::origin_in(&two, "0.2.0"), Some(Origin::Git { .. })));
     }
 
     #[test]

@@ -4,7 +4,7 @@ pub use crate::classify::{Category, Oracle, Pattern, PipelineKind, Priority, Ris
 pub use crate::context::{
     Aspect, DocumentationAspect, DxTimed, Fact, HypothesisResult, Ledger, TestContext, Topic,
 };
-pub use crate::finding::{Finding, FindingType, Findings, RiskLevel};
+pub use crate::finding::{Finding, FindingType, Findings, RiskLevel, Suggestion};
 pub use crate::outcome::{Failure, Outcome};
 pub use crate::probe::{Auditable, Evidence, Probe};
 pub use crate::roadmap::Measurement;

@@ -1,5 +1,6 @@
 //! Helpers shared by the end-to-end tests: real downstream projects, built and run by the real cargo.
 
+mod answers;
 pub mod browser;
 
 use std::collections::BTreeMap;
@@ -258,8 +259,23 @@ pub fn install(command: &str, root: &Path) {
 
 /// Runs a line of a shell in a directory, with the command line on the path.
 pub fn shell(directory: &Path, line: &str, variables: &[(&str, &str)]) -> Spoken {
+    shell_with(directory, line, variables, command_line())
+}
+
+/// What follows a hint on its line.
+#[track_caller]
+pub fn hint<'a>(text: &'a str, hint: &str) -> &'a str {
+    text.lines()
+        .find_map(|line| line.trim().strip_prefix(hint))
+        .unwrap_or_else(|| panic!("no hint `{hint}` in:\n{text}"))
+        .trim()
+}
+
+/// The same with the command line of another directory, and with no other one.
+pub fn shell_with(directory: &Path, line: &str, variables: &[(&str, &str)], bin: &Path) -> Spoken {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let dirs = std::iter::once(command_line().to_owned()).chain(std::env::split_paths(&path));
+    let others = std::env::split_paths(&path).filter(|dir| !dir.join("stageflow-test").is_file());
+    let dirs = std::iter::once(bin.to_owned()).chain(others);
     let mut command = Command::new("sh");
     clean(&mut command);
     let output = command
@@ -327,11 +343,22 @@ impl Spoken {
         self
     }
 
-    /// Standard output as JSON.
+    /// Standard output as JSON. An answer of the command line is checked under the published schema of its command.
     #[track_caller]
     pub fn json(&self) -> Value {
-        serde_json::from_str(&self.out)
-            .unwrap_or_else(|error| panic!("`{}`: {error}:\n{}\n{}", self.line, self.out, self.err))
+        let value = serde_json::from_str(&self.out)
+            .unwrap_or_else(|error| panic!("`{}`: {error}:\n{}\n{}", self.line, self.out, self.err));
+        answers::check(&self.line, &value);
+        value
+    }
+
+    /// Why there is no answer, as JSON.
+    #[track_caller]
+    pub fn error_json(&self) -> Value {
+        let value = serde_json::from_str(&self.err)
+            .unwrap_or_else(|error| panic!("`{}`: {error}:\n{}", self.line, self.err));
+        answers::check_as("error", &self.line, &value);
+        value
     }
 }
 

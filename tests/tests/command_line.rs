@@ -172,7 +172,7 @@ fn what_is_ambiguous_or_not_there_is_refused_with_what_could_be_meant() {
     say("findings lst").exits(2).complains("list");
     say("runs show DAG-006").exits(3).complains("did you mean");
     say("--runs nowhere findings list").exits(3).complains("run the tests first");
-    let error: Value = serde_json::from_str(&say("findings show DX-001 --json").exits(4).err).expect("JSON");
+    let error = say("findings show DX-001 --json").exits(4).error_json();
     assert_eq!(error["error"]["kind"], "ambiguous");
     // The entry, the ledger, and the findings of two entries whose ids end so.
     assert_eq!(error["error"]["alternatives"].as_array().unwrap().len(), 4);
@@ -237,6 +237,7 @@ fn the_roadmap_is_what_the_runs_say() {
         .exits(0)
         .says("concurrent DAGs >= 1000")
         .says("tests/it.rs:1 pods")
+        .says("scenario::burst(1_000, |n| request(n)).await?")
         .says("in progress");
     say("roadmap show DAG-005").exits(0).says("completed").says("states `completed`").says("DAG-005-BUG-001");
     let coverage = say("roadmap coverage --json").exits(0).json();
@@ -290,17 +291,60 @@ fn a_run_folder_is_made_by_hand_and_passes_the_checks() {
 }
 
 #[test]
-fn a_document_of_another_tool_is_taken_over_as_it_is() {
+fn a_document_of_another_tool_is_taken_over_and_lives_on() {
     let dir = tempfile::tempdir().expect("a directory");
     let root = dir.path();
     let say = |line: &str| shell(root, &format!("stageflow-test {line}"), &[]);
     write(root, "theirs.json", &example());
     let made = say("findings import theirs.json --json").exits(0).json();
     assert_eq!((&made["imported"], &made["findings"]), (&json!(true), &json!(3)));
-    let path = root.join(made["dir"].as_str().unwrap()).join("findings.json");
-    assert_eq!(fs::read_to_string(&path).unwrap(), example(), "byte for byte");
+    assert_eq!(made["status"], "completed", "as the document states");
+    let run = root.join(made["dir"].as_str().unwrap());
+    assert!(
+        run.ends_with("runs/FIN-001/run-2026-01-14-001"),
+        "the run is as old as it says: {}",
+        run.display()
+    );
+    let findings = || read_json(&run.join("findings.json"));
+    let before = findings();
+    let metadata = &before["metadata"];
+    assert_eq!(
+        (&metadata["status"], &metadata["completed_at"], &metadata["agent_model"]),
+        (&json!("completed"), &json!("2026-01-14T15:30:00Z"), &json!("claude-3.5-sonnet"))
+    );
+    let summary = metadata["summary"].as_str().unwrap();
+    assert!(summary.contains("Imported from theirs.json, which states `completed`."), "{summary}");
+    // Every field of every finding is there, under the id that it had.
+    let theirs: Value = serde_json::from_str(&example()).unwrap();
+    for finding in theirs["findings"].as_array().unwrap() {
+        let kept = before["findings"].as_array().unwrap().iter().find(|kept| kept["id"] == finding["id"]);
+        assert_eq!(&kept.unwrap()["x_stageflow"]["foreign"], finding);
+    }
+    // Again: nothing changes, from whatever place, and whatever is made anew.
     say("findings import theirs.json").exits(0).says("has it already");
+    write(root, "elsewhere/theirs.json", &example());
+    say("findings import elsewhere/theirs.json").exits(0).says("has it already");
+    say("runs recover --all").exits(0);
+    assert_eq!(findings(), before);
+    say("runs validate").exits(0);
+    say("roadmap show FIN-001").exits(0).says("imported, states `completed`; no test is recorded");
+    // The same document on another machine is the same run: merging the two makes one.
+    shell(root, "stageflow-test --runs other findings import theirs.json", &[]).exits(0);
+    say("runs merge other").exits(0);
+    assert_eq!(say("runs list --json").exits(0).json()["total"], 1);
+    assert_eq!(findings(), before);
+    // A later version of it is added to the same run, and the later word counts.
+    let later = example().replacen(
+        "\"status\": \"open\"",
+        "\"status\": \"confirmed\", \"updated_at\": \"2026-02-01T00:00:00Z\"",
+        1,
+    );
+    write(root, "theirs.json", &later);
+    say("findings import theirs.json").exits(0).says("imported into runs/FIN-001/run-2026-01-14-001");
+    say("findings show FIN-001-BUG-001").exits(0).says("confirmed");
+    assert_eq!(findings()["metadata"]["total_findings"], 3);
     say("findings wont-fix FIN-001-DX-001 --why 'by contract' --by Ada").exits(0).says("open → wont_fix");
+    say("findings list --status wont_fix").exits(0).says("FIN-001-DX-001");
     write(root, "nameless.json", "{\"findings\": []}");
     say("findings import nameless.json").exits(2).complains("--entry ID");
     say("findings import nameless.json --entry SHOP-001").exits(0).says("runs/SHOP-001/run-");
@@ -318,6 +362,25 @@ fn ledgers_take_the_entries_of_the_original_script() {
     let add = "ledger add --file bug --entry '{\n  \"title\": \"Memory leak in RetryStage\",\n  \"description\": \"Connections not closed on failure\",\n  \"type\": \"reliability\",\n  \"severity\": \"high\"\n}' --agent claude-3.5-sonnet";
     say(add).exits(0).says("BUG-001 added to bugs.json");
     say(add).exits(0).says("BUG-002 added");
+    // A suggestion for Stageflow Plus, in the words of the procedure or with flags: the same entry.
+    say("ledger add --file improvement --entry '{\"title\": \"Batch stage\", \"description\": \"in batches\", \"type\": \"component_suggestion\", \"priority\": \"P1\", \"category\": \"plus_package\", \"roleplay_perspective\": \"less to write\"}' --agent me")
+        .exits(0)
+        .says("IMP-001 added to improvements.json");
+    say("ledger add --suggest component --title 'Batch stage' --description 'in batches' --priority p1 --perspective 'less to write' --agent me --json")
+        .exits(0)
+        .json();
+    let improvements = read_json(&root.join("improvements.json"));
+    let strip = |n: usize| {
+        let mut entry = improvements["entries"][n].clone();
+        entry.as_object_mut().unwrap().retain(|key, _| !matches!(key.as_str(), "id" | "created_at"));
+        entry
+    };
+    assert_eq!(improvements["entries"][1]["id"], "IMP-002");
+    assert_eq!(strip(0), strip(1));
+    say("ledger add --suggest stagekind --title 'Event stage' --agent me").exits(0).says("IMP-003");
+    say("ledger add --suggest pattern --agent me").exits(2).complains("--title");
+    say("ledger add --suggest poem --title x").exits(2).complains("component");
+    say("ledger add --agent me").exits(2).complains("--file");
     say("ledger add --file dx --entry 'title'").exits(2).complains("no JSON object");
     say("ledger add --file dx --entry '{}' --agent me").exits(2).complains("title");
     write(

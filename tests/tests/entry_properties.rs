@@ -31,6 +31,7 @@ fn plain() {}
     background_panics = "record",
     expect_panic = "boom",
     expect_errors("refused", "reset"),
+    waive_log("D8: visited node because each node is one line", "D3 because words decide nothing"),
     allow(leaked_task = "the pool stays", background_panic),
     tune(retry_passed = Low),
     fail_on = Medium
@@ -145,6 +146,10 @@ fn every_argument_arrives() {
     assert_eq!(options.background_panics, BackgroundPanics::Record);
     assert_eq!(options.expect_panic, Some("boom"));
     assert_eq!(options.expect_errors, ["refused", "reset"]);
+    assert_eq!(
+        options.waive_log,
+        [(8, "visited node", "each node is one line"), (3, "", "words decide nothing")]
+    );
     assert_eq!(options.allow, [("leaked_task", "the pool stays"), ("background_panic", "")]);
     assert_eq!(options.tune, [("retry_passed", Severity::Low)]);
     assert_eq!(options.fail_on, Some(Severity::Medium));

@@ -1,19 +1,12 @@
 //! From nothing to a green ratchet, following only what the tools print.
 
+use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
-use stageflow_stress_tests::{Spoken, clean, install_command, repository, shell, target_directory};
-
-/// What follows a hint on its line.
-#[track_caller]
-fn hint<'a>(text: &'a str, hint: &str) -> &'a str {
-    text.lines()
-        .find_map(|line| line.trim().strip_prefix(hint))
-        .unwrap_or_else(|| panic!("no hint `{hint}` in:\n{text}"))
-        .trim()
-}
+use stageflow_stress_tests::{Spoken, clean, hint, install_command, repository, shell, target_directory};
 
 fn run(root: &Path, line: &str) -> Spoken {
     shell(
@@ -125,8 +118,9 @@ fn the_runs_are_kept(root: &Path) {
     );
     run(root, "stageflow-test runs open --print").exits(0).says("report.html");
 
-    // What is archived stays readable, and comes back whole.
+    // What is archived stays readable by every command and export, and comes back whole.
     let listed = run(root, "stageflow-test findings list --json").exits(0).json();
+    let answers = every_answer(root);
     let runs = run(root, "stageflow-test runs list --json").exits(0).json();
     let names: Vec<String> = runs["runs"]
         .as_array()
@@ -143,8 +137,17 @@ fn the_runs_are_kept(root: &Path) {
         run(root, "stageflow-test findings list --json").exits(0).json()["findings"],
         listed["findings"]
     );
-    run(root, "stageflow-test runs show WORK-002").exits(0).says("archived in").says("WORK-002-BUG-001");
-    run(root, "stageflow-test roadmap coverage").exits(0).says("archived; ");
+    assert!(!root.join("runs").join(&names[0]).join(".stageflow/journal").exists());
+    for (line, answer) in every_answer(root) {
+        assert_eq!(answer, answers[&line], "`{line}` reads what is archived");
+    }
+    run(root, "stageflow-test runs show WORK-002").exits(0).says("archived in").says("work_002::work_002");
+    run(root, &format!("stageflow-test findings export --format html --run {}", names[0]))
+        .exits(0)
+        .says("work_002::work_002");
+    run(root, "stageflow-test runs validate --strict").exits(0);
+    run(root, "stageflow-test runs recover --all").exits(0).says("nothing to recover");
+    run(root, "stageflow-test --runs merged-archived runs merge runs").exits(0);
     run(root, &format!("stageflow-test runs archive --restore {}", names.join(" "))).exits(0);
     run(root, "stageflow-test runs show WORK-002").exits(0).says("work_002::work_002");
     run(root, &format!("stageflow-test runs archive --restore {}", names[0]))
@@ -163,6 +166,63 @@ fn the_runs_are_kept(root: &Path) {
     run(root, "stageflow-test --runs merged runs merge nowhere").exits(3);
     run(root, "stageflow-test runs recover --all").exits(0).says("recovered");
     run(root, "stageflow-test runs validate").exits(0);
+}
+
+/// What every command that reads answers, but for the time at which it does.
+fn every_answer(root: &Path) -> BTreeMap<String, String> {
+    let log = fs::read_dir(root.join("runs/WORK-002"))
+        .unwrap()
+        .flat_map(|run| fs::read_dir(run.unwrap().path().join("results/logs")).into_iter().flatten())
+        .map(|log| log.unwrap().path())
+        .find(|path| path.extension().is_some_and(|end| end == "log"));
+    static LOG: OnceLock<PathBuf> = OnceLock::new();
+    let log = LOG.get_or_init(|| log.expect("a log"));
+    let formats = ["csv", "json", "jsonl", "md", "sarif", "junit", "ctrf", "github", "html"];
+    let exports = formats.map(|format| format!("findings export --format {format}"));
+    let others = [
+        "findings list --json",
+        "findings list --stale --json",
+        "findings show WORK-002-BUG-001 --json",
+        "findings ratchet --json",
+        "findings aggregate",
+        "findings lint --json",
+        "runs list --json",
+        "roadmap show WORK-002 --json",
+        "roadmap coverage --json",
+        "roadmap checklist",
+        "ledger export --file bug",
+    ];
+    let lines = exports.into_iter().chain(others.map(str::to_owned));
+    lines
+        .chain([format!("logs analyze {}", log.display())])
+        .map(|line| {
+            let said = run(root, &format!("stageflow-test {line}"));
+            assert!(matches!(said.code, Some(0 | 1)), "{said:?}");
+            (line, undated(&said.out))
+        })
+        .collect()
+}
+
+/// The text without times: that of an answer is its own.
+fn undated(text: &str) -> String {
+    let is_time = |word: &str| {
+        let identity = word.len() == 36 && word.matches('-').count() == 4;
+        let millis = word.len() == 13 && word.bytes().all(|b| b.is_ascii_digit());
+        identity || millis || (word.starts_with("20") && word.len() > 18 && word.as_bytes()[10] == b'T')
+    };
+    let words =
+        text.split_inclusive(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | ':' | '.' | '+')));
+    words
+        .map(
+            |word| {
+                if is_time(word.trim_end_matches(|c: char| !c.is_ascii_alphanumeric())) {
+                    "TIME"
+                } else {
+                    word
+                }
+            },
+        )
+        .collect()
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use serde_json::Value;
-use stageflow_stress_tests::{Project, by_title, json};
+use stageflow_stress_tests::{Project, by_title, json, only_run};
 
 static PROJECT: LazyLock<Project> = LazyLock::new(|| {
     let dependencies = "serde = { version = \"1\", features = [\"derive\"] }\n";
@@ -198,4 +198,23 @@ fn saboteurs_that_survive_leave_a_probe_unproven() {
         text.contains("planted failures of the pattern swallowed_exception were noticed; not noticed: "),
         "{text}"
     );
+}
+
+#[test]
+fn the_log_of_runs_with_faults_is_compared_with_that_of_runs_without() {
+    PROJECT.one("honest", &[("STAGEFLOW_RUNS_DIR", "compared-runs")]).green();
+    let folder = only_run(&PROJECT.root().join("compared-runs/WORK-002"));
+    let of = |ending: &str| {
+        let files = std::fs::read_dir(folder.join("results/logs")).unwrap().map(|file| file.unwrap().path());
+        files.into_iter().find(|path| path.to_string_lossy().ends_with(ending)).unwrap()
+    };
+    let stats = json(&of("_stats.json"));
+    let [compared] = stats["comparisons"].as_array().unwrap().as_slice() else { panic!("{stats}") };
+    assert!(compared["before"].as_str().unwrap().ends_with("runs without faults"), "{compared}");
+    assert!(compared["after"].as_str().unwrap().ends_with("runs with faults"), "{compared}");
+    // Faults are told of where there are some, and nowhere else; what both log is the same.
+    let number = |name: &str| compared[name].as_u64().unwrap();
+    assert!(number("new") > 0 && number("same") > 0, "{compared}");
+    let page = std::fs::read_to_string(of("_analysis.md")).unwrap();
+    assert!(page.contains("runs without faults → "), "{page}");
 }

@@ -10,7 +10,7 @@ use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use stageflow_stress_tests::{Project, clean, json, only_run};
+use stageflow_stress_tests::{Project, clean, have, json, only_run};
 
 static PROJECT: LazyLock<Project> =
     LazyLock::new(|| Project::new("store", &[("tests/it.rs", include_str!("../fixtures/store.rs"))]));
@@ -227,6 +227,149 @@ fn a_directory_that_cannot_be_written_is_no_reason_to_fail() {
     let (green, text) = run("fills_the_disk", &tiny.0.join("runs"), &[]);
     assert!(green, "{text}");
     assert!(text.contains("Read-only file system") && text.contains("recorded below"), "{text}");
+}
+
+/// The library that gives a process a clock of its own, where the system has it.
+fn own_clock() -> Option<PathBuf> {
+    let candidates = fs::read_dir("/usr/lib").ok()?.flatten();
+    let found =
+        candidates.map(|item| item.path().join("faketime/libfaketimeMT.so.1")).find(|path| path.is_file());
+    let probe = found.as_ref().and_then(|path| path.to_str()).unwrap_or("libfaketime");
+    have("faketime", &["test", "-f", probe]).then_some(found).flatten()
+}
+
+#[test]
+fn a_clock_that_steps_turns_nothing_round_and_is_told() {
+    let Some(library) = own_clock() else { return };
+    let library = library.to_str().unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let runs = directory.path().join("runs");
+    let clock = directory.path().join("clock");
+    fs::write(&clock, "+0\n").unwrap();
+    // The first process of an invocation asks git and rustc; some of them do not run with a clock of their own.
+    let (green, text) = run("writers_find", &runs, &[("STAGEFLOW_RUN_ID", "one"), ("WRITER", "first")]);
+    assert!(green, "{text}");
+    fs::remove_dir_all(runs.join("DAG-005")).unwrap();
+    // Within a process: the wall clock goes back an hour in the middle of the test.
+    let own = [
+        ("LD_PRELOAD", library),
+        ("FAKETIME_TIMESTAMP_FILE", clock.to_str().unwrap()),
+        ("FAKETIME_NO_CACHE", "1"),
+        ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
+        ("STAGEFLOW_RUN_ID", "one"),
+    ];
+    let (green, text) = run("steps_the_clock", &runs, &own);
+    assert!(green, "{text}");
+    let folder = only_run(&runs.join("DAG-007"));
+    let journal = fs::read_to_string(only_file(&folder.join(".stageflow/journal"))).unwrap();
+    let lines: Vec<Value> = journal.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let times: Vec<&str> = lines.iter().map(|line| line["ts"].as_str().unwrap()).collect();
+    assert!(times.windows(2).all(|pair| pair[0] <= pair[1]), "{times:#?}");
+    let summary = json(&folder.join("results/summary.json"));
+    let told =
+        |summary: &Value| summary["losses"].as_array().unwrap().iter().any(|loss| loss["what"] == "clock");
+    assert!(told(&summary), "{summary:#}");
+    assert_eq!(
+        (&summary["status"], &summary["impossible"]),
+        (&"completed".into(), &Value::Array(Vec::new()))
+    );
+    assert_eq!(summary["verdict"], "PASS_WITH_CONCERNS");
+    let test = &json(&folder.join("results/tests.json"))["tests"][0];
+    assert!(
+        test["duration_ms"].as_f64().unwrap() >= 0.0
+            && test["started_at"].as_str() <= test["ended_at"].as_str()
+    );
+
+    // Between processes of one boot: the second one's clock is three hours ahead, and its records are all there.
+    let ahead = [("LD_PRELOAD", library), ("FAKETIME", "+3h"), ("FAKETIME_DONT_FAKE_MONOTONIC", "1")];
+    let (green, text) =
+        run("writers_find", &runs, &[("STAGEFLOW_RUN_ID", "two"), ("EACH", "3"), ("WRITER", "a")]);
+    assert!(green, "{text}");
+    let second = [&ahead[..], &[("STAGEFLOW_RUN_ID", "two"), ("EACH", "3"), ("WRITER", "b")]].concat();
+    let (green, text) = run("writers_find", &runs, &second);
+    assert!(green, "{text}");
+    let folder = only_run(&runs.join("DAG-005"));
+    let summary = json(&folder.join("results/summary.json"));
+    assert!(told(&summary), "{summary:#}");
+    assert_eq!(summary["findings"]["total"], 6);
+}
+
+/// A directory of another machine, mounted through the protocol of ssh's file transfer over a pipe: a real network file
+/// system, whose locks each mount keeps for itself, and which caches what the other side does not yet have.
+struct Remote(PathBuf);
+
+impl Remote {
+    fn mount(served: &Path, at: &Path) -> Option<Remote> {
+        let server = ["/usr/lib/openssh/sftp-server", "/usr/libexec/sftp-server"];
+        let server = server.into_iter().find(|path| Path::new(path).is_file()).unwrap_or("sftp-server");
+        if !have(
+            "sshfs",
+            &["sh", "-c", &format!("command -v sshfs && test -x {server} && test -c /dev/fuse")],
+        ) {
+            return None;
+        }
+        fs::create_dir_all(at).unwrap();
+        fs::create_dir_all(served).unwrap();
+        let ssh = at.with_extension("ssh");
+        fs::write(&ssh, format!("#!/bin/sh\nexec {server}\n")).unwrap();
+        fs::set_permissions(&ssh, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        let mounted = Command::new("sshfs")
+            .arg(format!("-ossh_command={}", ssh.display()))
+            .arg(format!("machine:{}", served.display()))
+            .arg(at)
+            .stderr(Stdio::null())
+            .status();
+        if mounted.is_ok_and(|status| status.success()) {
+            return Some(Remote(at.to_owned()));
+        }
+        println!("not tested: this user may not mount a network file system");
+        None
+    }
+}
+
+impl Drop for Remote {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
+#[test]
+fn machines_that_share_a_network_file_system_lose_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let served = directory.path().join("served");
+    let mounts: Option<Vec<Remote>> =
+        ["a", "b"].iter().map(|name| Remote::mount(&served, &directory.path().join(name))).collect();
+    let Some(mounts) = mounts else { return };
+    // Two machines with two processes each, all of one invocation, at once.
+    let children: Vec<Child> = (0..4)
+        .map(|number| {
+            let (runs, writer) = (mounts[number % 2].0.join("runs"), format!("w{number}"));
+            let variables =
+                [("STAGEFLOW_RUN_ID", "one"), ("WRITER", writer.as_str()), ("THREADS", "2"), ("EACH", "25")];
+            start("writers_find", &runs, &variables)
+        })
+        .collect();
+    for child in children {
+        let output = child.wait_with_output().unwrap();
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{text}");
+        assert!(!text.contains("recorded below"), "it was not recorded where it should be:\n{text}");
+    }
+    drop(mounts);
+    // What may happen is that each machine claimed a folder of its own; what may not is that anything is missing.
+    let runs = served.join("runs");
+    let merged = directory.path().join("merged");
+    let together =
+        stageflow_stress::run::merge([&runs], &merged, stageflow_stress::run::Together::SameSession);
+    assert_eq!(together.unwrap().len(), 1);
+    let document = json(&only_run(&merged.join("DAG-005")).join("findings.json"));
+    let findings = document["findings"].as_array().unwrap();
+    let keys: BTreeSet<&str> =
+        findings.iter().map(|finding| finding["x_stageflow"]["key"].as_str().unwrap()).collect();
+    let ids: BTreeSet<&str> = findings.iter().map(|finding| finding["id"].as_str().unwrap()).collect();
+    assert_eq!((findings.len(), keys.len(), ids.len()), (200, 200, 200));
+    assert_eq!(document["metadata"]["x_stageflow"]["lost"], 0);
+    assert_eq!(document["metadata"]["x_stageflow"]["unreadable_lines"], 0);
 }
 
 fn only_file(directory: &Path) -> PathBuf {

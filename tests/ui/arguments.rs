@@ -45,4 +45,7 @@ fn unknown() {}
 #[roadmap_test("DAG-005", timeout "3s", timeout =, iterations 3, allow("leaked_task", leaked_tasks, silence), 7)]
 fn shapes() {}
 
+#[roadmap_test("DAG-005", waive_log("D8: visited node", "D99 because why", "D8 because ", "8 because it is"))]
+fn waivers() {}
+
 fn main() {}

@@ -79,11 +79,24 @@ struct Arena {
     files: Vec<PathBuf>,
     next_size: usize,
     in_memory: usize,
+    /// Words that were taken so far, in files and in memory.
+    taken: usize,
+    /// Whether it was said that there may be no more.
+    full: bool,
     /// Why records do not survive a kill, once that is so.
     volatile: Option<String>,
 }
 
 static ARENA: Mutex<Option<Arena>> = Mutex::new(None);
+/// Words that the records of a process may take before they are rendered.
+static LIMIT: AtomicU64 = AtomicU64::new(DEFAULT_LIMIT / 8);
+/// Bytes of that, where nothing else is set: 1 GiB.
+pub const DEFAULT_LIMIT: u64 = 1 << 30;
+
+/// Sets how many bytes the records of this process may take before they are rendered. What is beyond is lost and counted.
+pub fn limit(bytes: u64) {
+    LIMIT.store(bytes / 8, Ordering::Relaxed);
+}
 static DIRECTORY: OnceLock<PathBuf> = OnceLock::new();
 
 /// Names the directory for the files of this process. Before that, records lie in ordinary memory.
@@ -154,15 +167,29 @@ impl Arena {
             chunk[0].store(MAGIC | CHUNK as u64, Ordering::Relaxed);
             self.free.push(Chunk { words: chunk });
         }
-        let size = self.next_size.clamp(FIRST, LARGEST).max(words);
+        let room =
+            usize::try_from(LIMIT.load(Ordering::Relaxed)).unwrap_or(usize::MAX).saturating_sub(self.taken);
+        if room < words {
+            if !self.full {
+                self.full = true;
+                say!(
+                    "stageflow-stress: the records of this process take {} MiB, which is the limit; the next ones are lost and \
+                     counted until a test has ended (`capture_limit` in stageflow.toml, STAGEFLOW_CAPTURE_LIMIT)",
+                    self.taken / (1024 * 1024 / 8)
+                );
+            }
+            return None;
+        }
+        let size = self.next_size.clamp(FIRST, LARGEST).max(words).min(room);
         match self.new_file(size) {
             Ok(rest) => {
+                self.taken += size;
                 self.rest = rest;
                 self.next_size = size.saturating_mul(2);
             }
             Err(error) => {
                 // Better kept in memory and lost to a kill than lost at once; but not without bounds.
-                let size = words.max(FIRST);
+                let size = words.max(FIRST).min(room);
                 let room = self.in_memory + size <= IN_MEMORY;
                 if self.volatile.is_none() && DIRECTORY.get().is_some() {
                     self.volatile = Some(error.to_string());
@@ -177,6 +204,7 @@ impl Arena {
                 }
                 memory.resize_with(size, AtomicU64::default);
                 self.in_memory += size;
+                self.taken += size;
                 self.rest = Vec::leak(memory);
             }
         }

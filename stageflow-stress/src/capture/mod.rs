@@ -23,6 +23,7 @@ mod routing;
 mod spans;
 mod writer;
 
+pub use arena::limit as limit_segments;
 pub use layer::{StageflowLayer, layer};
 pub use logfile::{LogEvent, LogFile, end_all, keep_in, segments_below, unattributed_count};
 pub use panics::{CaughtPanic, hook_is_ours, payload_text, quietly, reinstall as reinstall_hook};

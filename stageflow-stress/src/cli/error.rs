@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::finding::{ByHandError, DocumentError, KnownError, KnownFileError, LedgerError, StoreError};
-use crate::run::{FoldError, MergeError, RetentionError};
+use crate::run::{FoldError, ImportError, MergeError, RetentionError};
 
 /// The answer is no: a check found something, or what was asked for with `--exit-code` exists.
 pub const NO: u8 = 1;
@@ -78,6 +78,9 @@ pub enum CliError {
         /// What is wrong with it.
         source: DocumentError,
     },
+    /// A document of another tool.
+    #[error(transparent)]
+    Import(#[from] ImportError),
     /// An export.
     #[error(transparent)]
     Export(#[from] crate::export::ExportError),
@@ -131,6 +134,7 @@ impl CliError {
             | CliError::Retention(_)
             | CliError::Fold(_)
             | CliError::Document { .. }
+            | CliError::Import(_)
             | CliError::Export(_)
             | CliError::Io { .. } => INCOMPLETE,
         }

@@ -5,19 +5,24 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value, json};
 
 use super::answer::Answer;
-use super::args::LedgerCommand;
+use super::args::{LedgerCommand, Suggest};
 use super::error::CliError;
 use super::findings::write;
 use super::place::{Place, git_user};
 use super::runs::run_folders;
-use crate::finding::{Ledger, LedgerFile};
+use crate::finding::{Ledger, LedgerFile, Suggestion, SuggestionKind};
 use crate::journal;
 use crate::markdown::count;
 
 pub fn run(command: &LedgerCommand, place: &Place) -> Result<Answer, CliError> {
     match command {
-        LedgerCommand::Add { ledger, entry, agent, dir } => {
-            add(place, *ledger, entry, agent.as_deref(), dir.as_deref())
+        LedgerCommand::Add { ledger, entry, suggestion, agent, dir } => {
+            let (ledger, entry) = match (suggestion.suggest, ledger, entry) {
+                (Some(kind), ..) => (Ledger::Improvements, suggested(kind, suggestion)),
+                (None, Some(ledger), Some(entry)) => (*ledger, read_entry(entry)?),
+                _ => return Err(CliError::Usage("write `--file` and `--entry`, or `--suggest`".to_owned())),
+            };
+            add(place, ledger, &entry, agent.as_deref(), dir.as_deref())
         }
         LedgerCommand::Import { file, ledger, dir } => import(place, file, *ledger, dir.as_deref()),
         LedgerCommand::Export { ledger, output } => export(place, *ledger, output.as_deref()),
@@ -29,22 +34,50 @@ fn path_of(place: &Place, ledger: Ledger, dir: Option<&Path>) -> PathBuf {
     dir.unwrap_or(&place.root).join(ledger.file())
 }
 
+fn read_entry(text: &str) -> Result<Map<String, Value>, CliError> {
+    serde_json::from_str(text).map_err(|error| {
+        CliError::Usage(format!(
+            "`--entry` is no JSON object: {error}; write it like '{{\"title\": \"…\", \"description\": \"…\"}}'"
+        ))
+    })
+}
+
+fn suggested(kind: SuggestionKind, flags: &Suggest) -> Map<String, Value> {
+    let text = |flag: &Option<String>| flag.clone().unwrap_or_default();
+    let title = text(&flags.title);
+    let description = flags.description.clone().unwrap_or_else(|| title.clone());
+    let mut suggestion = Suggestion::new(kind, &title, &description);
+    if let Some(priority) = flags.priority {
+        suggestion = suggestion.priority(priority);
+    }
+    if let Some(text) = &flags.context {
+        suggestion = suggestion.context(text);
+    }
+    if let Some(text) = &flags.rationale {
+        suggestion = suggestion.rationale(text);
+    }
+    if let Some(text) = &flags.proposed_solution {
+        suggestion = suggestion.proposed_solution(text);
+    }
+    if let Some(text) = &flags.perspective {
+        suggestion = suggestion.perspective(text);
+    }
+    suggestion.entry()
+}
+
 fn add(
     place: &Place,
     ledger: Ledger,
-    entry: &str,
+    entry: &Map<String, Value>,
     agent: Option<&str>,
     dir: Option<&Path>,
 ) -> Result<Answer, CliError> {
-    let entry: Map<String, Value> = serde_json::from_str(entry).map_err(|error| {
-        CliError::Usage(format!("`--entry` is no JSON object: {error}; write it like '{{\"title\": \"…\", \"description\": \"…\"}}'"))
-    })?;
     let agent = agent.map(str::to_owned).or_else(|| git_user(&place.root)).unwrap_or_default();
     let path = path_of(place, ledger, dir);
     if let Some(parent) = path.parent() {
         std::fs::create_dir_all(parent).map_err(CliError::io(parent))?;
     }
-    let id = LedgerFile::edit(&path, ledger, |file| file.add(&entry, &agent, &journal::now()))?;
+    let id = LedgerFile::edit(&path, ledger, |file| file.add(entry, &agent, &journal::now()))?;
     let shown = place.shown(&path);
     Ok(Answer::new(
         json!({ "id": id.to_string(), "ledger": ledger.to_string(), "file": shown, "agent": agent }),

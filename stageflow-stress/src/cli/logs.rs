@@ -12,6 +12,7 @@ use super::table::{Table, Tone};
 use crate::classify::Severity;
 use crate::logs::{DetectorOutcome, Options, Report, analyze, diff_many};
 use crate::markdown::count;
+use crate::run::read_stored;
 
 pub fn run(command: &LogsCommand) -> Result<Answer, CliError> {
     match command {
@@ -107,7 +108,7 @@ fn read(path: &Path) -> Result<Vec<u8>, CliError> {
         std::io::stdin().read_to_end(&mut bytes).map_err(CliError::io(path))?;
         return Ok(bytes);
     }
-    std::fs::read(path).map_err(CliError::io(path))
+    read_stored(path).map_err(CliError::io(path))
 }
 
 fn write(dir: &Path, file: &Path, report: &Report) -> Result<(), CliError> {

@@ -17,7 +17,7 @@ use crate::coverage::{EntryStatus, Progress, SourceTest, Tally, checklist, cover
 use crate::export::Item;
 use crate::finding::{FindingStore, StoreError};
 use crate::markdown::count;
-use crate::roadmap::{self, Entry, entries};
+use crate::roadmap::{self, Entry, Guide, entries};
 
 pub fn run(
     command: &RoadmapCommand,
@@ -122,6 +122,16 @@ fn show(id: &str, place: &Place) -> Result<Answer, CliError> {
     let mut json = entry_json(status);
     json["findings"] = items.iter().map(brief).collect();
     json["all_runs"] = json!(status.runs);
+    json["guide"] = roadmap::find(&row.id).and_then(Entry::guide).map_or(Value::Null, |guide| {
+        json!({
+            "hint": guide.hint,
+            "category": guide.category.as_str(),
+            "pipeline": guide.pipeline.as_str(),
+            "oracles": guide.oracles.iter().map(|oracle| oracle.as_str()).collect::<Vec<_>>(),
+            "subject": guide.subject.as_str(),
+            "template": guide.template.as_str(),
+        })
+    });
     let mut answer = Answer::new(json).heading(format!("{}: {}", row.id, row.title)).table(Table::pairs([
         ("tier", numbered(row.tier, &row.tier_title)),
         ("section", format!("{} {}", row.section, row.section_title).trim().to_owned()),
@@ -136,6 +146,9 @@ fn show(id: &str, place: &Place) -> Result<Answer, CliError> {
         ),
         ("runs", status.runs.iter().rev().take(5).cloned().collect::<Vec<_>>().join(", ")),
     ]));
+    if let Some(guide) = roadmap::find(&row.id).and_then(Entry::guide) {
+        answer = first_test(answer, guide);
+    }
     answer =
         answer.line("").heading(count(status.sources.len(), "test in the sources", "tests in the sources"));
     for test in &status.sources {
@@ -148,6 +161,19 @@ fn show(id: &str, place: &Place) -> Result<Answer, CliError> {
     }
     answer = answer.line("").heading(count(items.len(), "finding", "findings")).table(finding_table(&items));
     Ok(answer.incomplete(unread))
+}
+
+/// What a first test looks at, set down by hand for each built-in entry.
+fn first_test(answer: Answer, guide: &Guide) -> Answer {
+    let oracles: Vec<&str> = guide.oracles.iter().map(|oracle| oracle.as_str()).collect();
+    answer.line("").heading("A first test").table(Table::pairs([
+        ("asserts that", guide.hint.to_owned()),
+        ("category", guide.category.to_string()),
+        ("pipeline", guide.pipeline.to_string()),
+        ("oracles", oracles.join(", ")),
+        ("put under test", guide.subject.to_string()),
+        ("template", format!("scenario::{}", guide.template.line())),
+    ]))
 }
 
 fn numbered(n: u8, title: &str) -> String {

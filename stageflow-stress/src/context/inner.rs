@@ -10,7 +10,7 @@ use crate::capture::{Active, LogEvent};
 use crate::classify::Severity;
 use crate::fault::{Armed, Faults};
 use crate::finding::{Finding, KnownFindings, fingerprint};
-use crate::journal::record::{Check, FindingRecord, GoldenOutcome, Metric, Record, TestStart};
+use crate::journal::record::{Check, FindingRecord, GoldenOutcome, Instrument, Metric, Record, TestStart};
 use crate::log::format::{Level, Route};
 use crate::redact;
 use crate::registry::TestDef;
@@ -35,6 +35,8 @@ pub(crate) struct Inner {
     pub(crate) faults: Mutex<Vec<(Faults, Armed)>>,
     /// What the phases of scenario probes came to: of the attribute without a name, of those that were built by hand with theirs.
     pub(crate) proofs: Mutex<Vec<(Option<String>, crate::probe::Proof)>>,
+    /// The files below `results/metrics` that its records go into, as bits.
+    pub(crate) metric_files: AtomicU32,
     /// The plan that takes the place of every other.
     pub(crate) fault_plan: Option<std::path::PathBuf>,
 }
@@ -58,11 +60,31 @@ pub(crate) struct Collected {
     pub(crate) volatile: Vec<String>,
     /// What the author declares of the log.
     pub(crate) log_rules: crate::log::rules::Rules,
+    /// The parts of the log that are runs of a probe's campaign.
+    pub(crate) log_arms: Vec<LogArm>,
     /// The command that does the stored plan of its faults again.
     pub(crate) replay: Option<String>,
 }
 
+/// A part of the log, in bytes of its file.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct LogArm {
+    pub(crate) from: u64,
+    pub(crate) to: u64,
+    /// Whether faults were delivered in it.
+    pub(crate) faults: bool,
+}
+
 impl Inner {
+    /// The stems of the files below `results/metrics` that records of this test go into.
+    pub(crate) fn metric_files(&self) -> Vec<&'static str> {
+        let seen = self.metric_files.load(Ordering::Relaxed);
+        let stems = ["values", "latency", "throughput"]
+            .into_iter()
+            .chain(Instrument::ALL.iter().map(|instrument| instrument.as_str()));
+        stems.enumerate().filter(|(at, _)| seen >> at & 1 == 1).map(|(_, stem)| stem).collect()
+    }
+
     /// What is declared of the log.
     pub(crate) fn log_rules(&self) -> crate::log::rules::Rules {
         self.collected().log_rules.clone()
@@ -70,6 +92,16 @@ impl Inner {
 
     /// Appends a record of this test.
     pub(crate) fn record(&self, record: Record) {
+        let file = match &record {
+            Record::Metric(_) => Some(0),
+            Record::Sample(_) => Some(1),
+            Record::Throughput(_) => Some(2),
+            Record::Measured(measured) => Some(3 + measured.instrument as u32),
+            _ => None,
+        };
+        if let Some(bit) = file {
+            self.metric_files.fetch_or(1 << bit, Ordering::Relaxed);
+        }
         self.run.journal.append(Some(self.start.number), record);
         self.note_late();
     }

@@ -3,7 +3,8 @@
 use std::ops::RangeBounds;
 
 use super::TestContext;
-use crate::log::rules::{Machine, Pair, Rules};
+use crate::journal::record::{LogRule, LogRuleKind, Record};
+use crate::log::rules::{Machine, Pair, Rules, Waiver};
 
 impl TestContext {
     /// Announces a record: when the test ends, so many records of its log must hold this text, in their message, their
@@ -21,7 +22,13 @@ impl TestContext {
     /// # fn main() {}
     /// ```
     pub fn expect_log(&self, text: impl Into<String>, times: impl RangeBounds<u64>) {
-        self.log_rules(|rules| rules.expect(text.into(), &times));
+        let text = text.into();
+        let mut said = String::new();
+        self.log_rules(|rules| {
+            rules.expect(text, &times);
+            said = rules.expected.last().map(ToString::to_string).unwrap_or_default();
+        });
+        self.declared(LogRuleKind::ExpectLog, said, None);
     }
 
     /// Declares that each record with `start` is followed by one with one of `ends`. The value of the field `key` joins
@@ -41,6 +48,7 @@ impl TestContext {
     ) {
         let pair =
             Pair { start: start.into(), ends: ends.into_iter().map(Into::into).collect(), key: key.into() };
+        self.declared(LogRuleKind::Pair, pair.to_string(), None);
         self.log_rules(|rules| rules.pairs.push(pair));
     }
 
@@ -68,6 +76,7 @@ impl TestContext {
             field: field.into(),
             steps: steps.into_iter().map(|(from, to)| (from.to_owned(), to.to_owned())).collect(),
         };
+        self.declared(LogRuleKind::States, machine.to_string(), None);
         self.log_rules(|rules| rules.machines.push(machine));
     }
 
@@ -75,14 +84,27 @@ impl TestContext {
     /// `correlation_id`, `request_id` and `trace_id`.
     pub fn correlate_logs_by(&self, field: impl Into<String>) {
         let field = field.into();
+        self.declared(LogRuleKind::Correlate, field.clone(), None);
         self.log_rules(|rules| rules.correlation.push(field));
     }
 
     /// Accepts what a detector of the log analysis, 1 for D1, sees about subjects that hold this text; all of it if the
-    /// text is empty. What was accepted is counted in the analysis.
-    pub fn waive_log(&self, detector: u8, text: impl Into<String>) {
-        let text = text.into();
-        self.log_rules(|rules| rules.waived.push((detector, text)));
+    /// text is empty. `why` says why it is right. What was accepted is counted in the analysis, and the report lists it.
+    ///
+    /// ```no_run
+    /// # use stageflow_stress::prelude::*;
+    /// # fn body(cx: &TestContext) {
+    /// cx.waive_log(8, "visited node", "each node is one line, and there are many");
+    /// # }
+    /// ```
+    pub fn waive_log(&self, detector: u8, text: impl Into<String>, why: impl Into<String>) {
+        let waiver = Waiver { detector, text: text.into(), why: why.into() };
+        self.declared(LogRuleKind::Waive, waiver.to_string(), Some(waiver.why.clone()));
+        self.log_rules(|rules| rules.waived.push(waiver));
+    }
+
+    fn declared(&self, kind: LogRuleKind, text: String, why: Option<String>) {
+        self.inner.record(Record::LogRule(LogRule { kind, text, why }));
     }
 
     fn log_rules(&self, change: impl FnOnce(&mut Rules)) {

@@ -31,7 +31,7 @@ pub use notes::SaveError;
 pub use work::JoinHandle;
 
 pub(crate) use background::{Background, Diagnosis};
-pub(crate) use inner::{Collected, Inner, findings_filed};
+pub(crate) use inner::{Collected, Inner, LogArm, findings_filed};
 pub(crate) use stock::told;
 pub(crate) use suspend::{Followed, FutureState};
 

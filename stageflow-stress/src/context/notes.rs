@@ -7,7 +7,7 @@ use std::path::{Component, Path};
 use serde_json::json;
 
 use super::TestContext;
-use crate::finding::Finding;
+use crate::finding::{Finding, Suggestion};
 use crate::journal::record::{
     Aspect, Citation, ContextFact, DocumentationAspect, DocumentationFeedback, DxScore, DxTime, DxTimed,
     Fact, Hypothesis, HypothesisResult, Ledger, LedgerRecord, Note, Record, Topic,
@@ -37,6 +37,22 @@ impl TestContext {
             "title": title, "description": rationale, "rationale": rationale, "proposed_solution": proposed_solution,
         });
         self.ledger(Ledger::Improvements, entry);
+    }
+
+    /// Records a suggestion for Stageflow Plus: a kind of stage, a component or a pattern.
+    ///
+    /// ```no_run
+    /// # use stageflow_stress::prelude::*;
+    /// # fn in_a_test(cx: &TestContext) {
+    /// cx.suggest(
+    ///     Suggestion::component("Batch stage", "runs its items in batches of a size that can be set")
+    ///         .priority(Priority::P1)
+    ///         .rationale("every pipeline gets the last, smaller batch wrong in another way"),
+    /// );
+    /// # }
+    /// ```
+    pub fn suggest(&self, suggestion: Suggestion) {
+        self.ledger(Ledger::Improvements, suggestion.entry().into());
     }
 
     /// Records an entry of a ledger with the fields of its template; id, agent and time are given to it.

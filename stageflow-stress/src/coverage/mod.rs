@@ -19,7 +19,7 @@ use crate::markdown::count;
 use crate::report;
 use crate::roadmap;
 use crate::run::state::{EntryInfo, RunState};
-use crate::run::{Taken, digests, read_state};
+use crate::run::{digests, read_state};
 use serde_json::Value;
 
 pub use checklist::checklist;
@@ -251,13 +251,18 @@ fn look(run: &StoredRun) -> Judged<'_> {
         let because = format!("{}: its findings.json states `{stated}`; no test is recorded", run.run_id);
         return judged(progress, because, None);
     }
-    if Taken::of(&run.dir).is_archived() {
-        return look_archived(run);
-    }
     let state = match read_state(&run.dir) {
         Ok(state) => state,
-        Err(error) => return judged(Progress::Begun, format!("{}: {error}", run.run_id), None),
+        Err(error) => return look_at_summary(run, &error.to_string()),
     };
+    if let (true, Some(import)) = (state.tests.is_empty(), state.imports.last()) {
+        // The word of another tool is all there is.
+        let stated = import.status.as_deref().unwrap_or("nothing");
+        let progress = if stated == "completed" { Progress::Completed } else { Progress::Begun };
+        let because =
+            format!("{}: {}, imported, states `{stated}`; no test is recorded", run.run_id, import.source);
+        return judged(progress, because, None);
+    }
     let missing = missing(&state);
     let verdict = report::verdict(&state, &digests(&state));
     let verdict = Some((verdict.word.to_string(), verdict.rule));
@@ -272,14 +277,14 @@ fn look(run: &StoredRun) -> Judged<'_> {
     }
 }
 
-/// What one archived run amounts to: its journals are packed away, and its summary says what they said.
-fn look_archived(run: &StoredRun) -> Judged<'_> {
+/// What a run amounts to whose journals are gone, with an archive that was deleted, say: its summary tells what they said.
+fn look_at_summary<'a>(run: &'a StoredRun, why: &str) -> Judged<'a> {
     let judged = |progress, because, verdict| Judged { progress, run: Some(run), because, verdict };
     let path = run.dir.join("results/summary.json");
     let summary: Option<Value> =
         std::fs::read(path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
     let Some(summary) = summary else {
-        return judged(Progress::Begun, format!("{}: archived, and without a summary", run.run_id), None);
+        return judged(Progress::Begun, format!("{}: {why}", run.run_id), None);
     };
     let n = |object: &str, field: &str| summary[object][field].as_u64().unwrap_or(0);
     let mut missing: Vec<String> = Vec::new();
@@ -307,13 +312,17 @@ fn look_archived(run: &StoredRun) -> Judged<'_> {
     let verdict = text("verdict").zip(text("rule"));
     if missing.is_empty() {
         let because = format!(
-            "{}: archived; {} ran to the end, and none is missing",
+            "{}: as its summary says, {} ran to the end, and none is missing",
             run.run_id,
             count(ended, "test", "tests")
         );
         judged(Progress::Completed, because, verdict)
     } else {
-        judged(Progress::Begun, format!("{}: archived; {}", run.run_id, missing.join(", ")), verdict)
+        judged(
+            Progress::Begun,
+            format!("{}: as its summary says, {}", run.run_id, missing.join(", ")),
+            verdict,
+        )
     }
 }
 

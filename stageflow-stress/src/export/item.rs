@@ -60,7 +60,8 @@ impl Item {
     pub fn new(found: &FoundFinding) -> Self {
         let mut document = found.latest.to_object();
         // The committed file says what holds now; the document says what held when it was written.
-        if found.fingerprint.is_some() {
+        let decided = found.fingerprint.is_some() && (found.known.is_some() || !found.latest.is_imported());
+        if decided {
             let known = found.known.as_ref();
             let is_open = found.status.known().is_none_or(FindingStatus::is_open);
             let how = known.and_then(|known| known.resolution.as_ref()).filter(|_| !is_open);

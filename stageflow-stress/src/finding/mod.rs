@@ -18,6 +18,7 @@ mod registry;
 pub(crate) mod samples;
 mod store;
 mod suggest;
+mod suggestion;
 pub(crate) mod time;
 
 pub use crate::journal::record::{KnownAs, Ledger};
@@ -48,6 +49,7 @@ pub use registry::{LoadedRegistry, REGISTRY_FILE, Registered, Registry, Registry
 pub use store::{FindingStore, FoundFinding, StoreError, StoreProblem, StoreProblemKind, StoredRun};
 #[cfg(feature = "cli")]
 pub(crate) use suggest::nearest;
+pub use suggestion::{Suggestion, SuggestionKind};
 
 /// Findings that an observer makes.
 #[derive(Debug, Default)]

@@ -274,9 +274,13 @@ impl FindingStore {
             let seen_at = found.latest.updated_at.as_ref().or(found.latest.created_at.as_ref());
             let seen_at = seen_at.map_or("", String::as_str);
             found.regression = found.known.as_ref().is_some_and(|known| known.is_regression(seen_at));
-            // An unknown finding is open, whatever the file said at the time of the run.
-            let status = found.known.as_ref().map_or(FindingStatus::Open, |known| known.status(seen_at));
-            found.status = Word::Known(status);
+            // An unknown finding is open, whatever the file said at the time of the run. Of an imported one, its own document
+            // has said what its status is.
+            match &found.known {
+                Some(known) => found.status = Word::Known(known.status(seen_at)),
+                None if found.latest.is_imported() => {}
+                None => found.status = Word::Known(FindingStatus::Open),
+            }
             if let Some(id) = found.known.as_ref().and_then(|known| known.id.clone()) {
                 found.id = id;
             }

@@ -10,7 +10,7 @@ mod words;
 mod writer;
 
 pub use line::{encode, sequence};
-pub use reader::{JournalRead, read};
+pub use reader::{JournalRead, parse, read};
 pub use writer::Journal;
 
 use std::time::SystemTime;

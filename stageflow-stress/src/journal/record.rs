@@ -8,7 +8,7 @@ use serde_json::Value;
 
 pub use super::words::{
     Aspect, DocumentationAspect, DxTimed, Fact, GoldenOutcome, HypothesisResult, Instrument, Ledger,
-    TestStatus, Topic,
+    LogRuleKind, TestStatus, Topic,
 };
 pub use crate::assertion::AssertionRecord;
 use crate::classify::{Category, Oracle, Pattern, PipelineKind, Severity};
@@ -60,6 +60,8 @@ pub enum Record {
     Citation(Citation),
     /// A fact about the setting of the test, such as a persona or a success criterion.
     Context(ContextFact),
+    /// What the author declares of the test's log.
+    LogRule(LogRule),
     /// A score of the developer experience.
     DxScore(DxScore),
     /// A time of the developer experience.
@@ -76,6 +78,8 @@ pub enum Record {
     Finding(Box<FindingRecord>),
     /// A finding of another tool's document.
     Imported(Box<ImportedRecord>),
+    /// What such a document says of itself.
+    ImportedDocument(ImportedDocument),
     /// An observer ran after the test.
     Observer(ObserverRecord),
     /// What a test did at the place of an assertion.
@@ -184,6 +188,18 @@ pub struct Check {
     pub file: String,
     /// Line.
     pub line: u32,
+}
+
+/// What the author declares of the test's log: how its analysis decides.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogRule {
+    /// How.
+    pub kind: LogRuleKind,
+    /// What, in words.
+    pub text: String,
+    /// Why, where something is accepted that would be reported.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub why: Option<String>,
 }
 
 /// A measured number.
@@ -374,6 +390,15 @@ pub struct ImportedRecord {
     /// Its place in the document, from 0.
     pub position: u64,
     /// The finding as it stood there, whatever it is: JSON as text, because it may be no valid Unicode.
+    pub json: String,
+}
+
+/// Another tool's document, without its findings.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ImportedDocument {
+    /// Where it came from.
+    pub source: String,
+    /// The document as it stood there, with an empty list of findings: JSON as text, because it may be no valid Unicode.
     pub json: String,
 }
 

@@ -37,6 +37,24 @@ words! {
 }
 
 words! {
+    /// How an author declares something of the test's log.
+    pub enum LogRuleKind: "declaration about a log" {
+        /// Errors that belong to the scenario.
+        ExpectErrors = "expect_errors",
+        /// A record that must be there.
+        ExpectLog = "expect_log",
+        /// A beginning with its end.
+        Pair = "expect_log_pair",
+        /// States and the steps between them.
+        States = "log_states",
+        /// A field that names the operation.
+        Correlate = "correlate_logs_by",
+        /// An observation of a detector that is accepted.
+        Waive = "waive_log",
+    }
+}
+
+words! {
     /// What a note is about.
     pub enum Topic: "topic" {
         /// The industry: its rules, its work, its failures.

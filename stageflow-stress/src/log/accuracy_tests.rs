@@ -149,3 +149,17 @@ fn alerts_of_bgl_are_told_better_than_by_words_or_levels() {
     });
     assert!(ours > by_words && ours > by_level);
 }
+
+#[test]
+fn raw_lines_of_public_logs_are_understood() {
+    let Some(sets) = sets() else { return };
+    let folder = PathBuf::from(std::env::var_os("STAGEFLOW_LOGHUB").unwrap());
+    for set in &sets {
+        let name = &set.name;
+        let bytes = std::fs::read(folder.join(name).join(format!("{name}_2k.log"))).unwrap();
+        let report = super::public::analyze(&bytes, &super::public::Options::new());
+        let coverage = report.coverage().unwrap();
+        println!("| {name} | {coverage:.2} % | {} |", report.formats());
+        assert!(coverage >= 99.0, "{name}: {coverage} % of the lines");
+    }
+}

@@ -2,15 +2,16 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::detect::{Detected, detect, takes_back, tells_of_failure};
+use super::detect::{Detected, Totals, detect, takes_back, tells_of_failure};
 use super::detectors::{detectors, findings};
-use super::digest::{ErrorCounts, LogDigest, LossFacts, TargetCounts, TemplateCounts};
-use super::event::{Kind as RecordKind, Log, NO_TIME};
-use super::format::{Level, LogRecord, ParsedLog, Route, parse, timestamp};
+use super::diff::Difference;
+use super::digest::{ErrorCounts, LogDigest, LogTimeline, LossFacts, TargetCounts, TemplateCounts};
+use super::event::{Log, NO_TIME, Record, Sym};
+use super::format::{Level, Route, parse, timestamp};
 use super::own::neutral;
 use super::profile::Profile;
 use super::read::{Source, describe, is_own, read};
-use super::rules::Rules;
+use super::rules::{Comparison, Missing, Rules, Side};
 use super::trace::{Block, Kind, PANIC_TARGET, errors};
 use crate::finding::{Finding, mask};
 use crate::journal::record::LogSummary;
@@ -26,6 +27,8 @@ pub(super) const GROUPS: usize = 500;
 const LINES: usize = 200;
 /// Targets that are listed.
 const TARGETS: usize = 200;
+/// Parts of the time of a log whose records are counted.
+const PARTS: usize = 60;
 
 /// What is known of the test besides its log.
 #[derive(Debug, Clone, Copy)]
@@ -59,8 +62,10 @@ pub struct Analysis {
     pub findings: Vec<Finding>,
     /// For comparison with later logs.
     pub(crate) profile: Profile,
-    /// How it differs from the log of the last good run.
-    pub(crate) difference: Option<super::diff::Difference>,
+    /// How it differs from other logs, with their names.
+    pub(crate) differences: Vec<(String, String, super::diff::Difference)>,
+    /// Files that tell more of the same test: what they are, and their paths relative to the log's folder.
+    pub(crate) references: Vec<(String, String)>,
     pub(super) reproduce: String,
     pub(super) passed: Option<bool>,
 }
@@ -103,39 +108,48 @@ pub struct ErrorGroup {
 /// Analyses the log of one test, or any other log.
 pub fn analyze(bytes: &[u8], input: &AnalysisInput<'_>) -> Analysis {
     let source = Source::new(bytes);
-    let own = is_own(source.text());
     let mut rules = input.rules.cloned().unwrap_or_default();
     rules.passed = rules.passed.or(input.passed);
-    if own {
-        let parsed = parse(source.text());
+    let parsed;
+    let own = is_own(source.text());
+    let (log, missing) = if own {
+        parsed = parse(source.text());
         let mut log = Log { invalid_utf8: source.invalid_utf8(), ..Log::default() };
         neutral(&parsed, &mut log);
-        rules.losses.extend(loss(&parsed, input.summary).reasons);
-        let detected = detect(&mut log, &rules);
-        return conclude(&parsed, &log, detected, &rules, input);
-    }
-    let mut log = read(&source);
-    // Lines that no format explains are kept with the record above them, so nothing is lost with them.
-    let known = loss(&ParsedLog { lines: log.lines, ..ParsedLog::default() }, input.summary);
-    rules.losses.extend(known.reasons);
-    let detected = detect(&mut log, &rules);
-    let parsed = as_records(&log);
-    conclude(&parsed, &log, detected, &rules, input)
+        let missing = missing(&log, input.summary);
+        (log, missing)
+    } else {
+        let mut log = read(&source);
+        log.routes[Route::Child as usize] = log.records.len() as u64;
+        // Lines that no format explains are kept with the record above them, so nothing is lost with them.
+        let missing = missing(&Log::default(), input.summary);
+        (log, missing)
+    };
+    conclude(log, missing, rules, input, own)
 }
 
 fn conclude(
-    parsed: &ParsedLog<'_>,
-    log: &Log<'_>,
-    detected: Detected,
-    rules: &Rules,
+    mut log: Log<'_>,
+    missing: Vec<Missing>,
+    mut rules: Rules,
     input: &AnalysisInput<'_>,
+    own: bool,
 ) -> Analysis {
-    let blocks = errors(&parsed.records);
-    let (mut groups, seen) = group(parsed, &blocks, input.expected);
-    add_context(parsed, &mut groups);
+    let loss = LossFacts {
+        lost: input.summary.lost,
+        holes: log.holes,
+        torn: log.torn && own,
+        partial: input.summary.partial.clone(),
+        reasons: missing.iter().chain(&rules.losses).map(ToString::to_string).collect(),
+    };
+    rules.losses.extend(missing);
+    let detected = detect(&mut log, &rules);
+    let blocks = errors(&log);
+    let (mut groups, seen) = group(&log, &blocks, input.expected);
+    add_context(&log, &mut groups);
     let groups: Vec<ErrorGroup> = groups.into_iter().map(|(group, _)| group).collect();
-    let mut digest = count_records(parsed, input);
-    fill(&mut digest, log, &detected);
+    let mut digest = count_records(&log, &detected.totals, loss, input);
+    fill(&mut digest, &log, &detected);
     let announced = groups.iter().filter(|group| group.expected).count() as u64;
     digest.errors = ErrorCounts {
         unique: groups.len() as u64,
@@ -152,63 +166,37 @@ fn conclude(
     };
     let findings = findings(&groups, &detected.verdicts, input);
     digest.detectors = detectors(&digest, &groups, &findings, &detected.verdicts, input);
-    let difference = rules.baseline.as_ref().map(|before| super::diff::compare(before, &detected.profile));
+    let differences = compare(&rules, &detected.profile);
+    digest.comparisons =
+        differences.iter().map(|(before, after, difference)| difference.counts(before, after)).collect();
+    digest.history = rules.history;
     Analysis {
         digest,
         errors: groups,
         findings,
         profile: detected.profile,
-        difference,
+        differences,
+        references: Vec::new(),
         reproduce: input.reproduce.to_owned(),
         passed: input.passed,
     }
 }
 
-/// Records of any format as those of our own, for what looks at single records.
-fn as_records<'l>(log: &'l Log<'_>) -> ParsedLog<'l> {
-    let mut parsed = ParsedLog { unparsed: log.unparsed, lines: log.lines, ..ParsedLog::default() };
-    for record in &log.records {
-        if !matches!(record.kind, RecordKind::Event | RecordKind::Raw) {
-            continue;
-        }
-        let mut message = std::borrow::Cow::Borrowed(record.message.as_ref());
-        if !record.extra.is_empty() {
-            let message = message.to_mut();
-            message.push('\n');
-            message.push_str(record.extra);
-        }
-        let failed = record.level.is_some_and(|level| level >= Level::Error);
-        // Only what is looked at needs its fields.
-        let mut fields = Vec::new();
-        if failed {
-            fields.extend(log.fields_of(record).iter().map(|(key, value)| {
-                (std::borrow::Cow::Borrowed(log.texts.get(*key)), std::borrow::Cow::Borrowed(value.as_ref()))
-            }));
-        }
-        // An exception is a field where records are objects.
-        for (key, value) in log.fields_of(record) {
-            if matches!(log.texts.get(*key), "exception" | "exc_info" | "traceback" | "stack_trace" | "stack")
-                && value.contains('\n')
-            {
-                let message = message.to_mut();
-                message.push('\n');
-                message.push_str(value);
-            }
-        }
-        parsed.records.push(LogRecord {
-            seq: record.seq,
-            micros: if record.micros == NO_TIME { 0 } else { record.micros.max(0) as u64 },
-            level: record.level,
-            thread: log.texts.get(record.thread).into(),
-            span: log.texts.get(record.span).into(),
-            target: log.texts.get(record.target).into(),
-            message,
-            fields,
-            ..LogRecord::new(Route::Child)
-        });
-        parsed.at_line.push(u64::from(record.line));
-    }
-    parsed
+/// Compares the log with the last good run, and what else is to be compared.
+fn compare(rules: &Rules, own: &Profile) -> Vec<(String, String, Difference)> {
+    let last_good = rules.baseline.as_ref().map(|before| Comparison {
+        before: Side { name: "the last good run".to_owned(), profile: Some(before.clone()) },
+        after: Side { name: "this log".to_owned(), profile: None },
+    });
+    last_good
+        .iter()
+        .chain(&rules.comparisons)
+        .map(|Comparison { before, after }| {
+            let profile = |side: &'_ Side| side.profile.clone().unwrap_or_else(|| own.clone());
+            let difference = super::diff::compare(&profile(before), &profile(after));
+            (before.name.clone(), after.name.clone(), difference)
+        })
+        .collect()
 }
 
 /// Templates that are listed.
@@ -224,7 +212,7 @@ fn fill(digest: &mut LogDigest, log: &Log<'_>, detected: &Detected) {
     digest.coloured_lines = log.coloured;
     digest.operations = detected.operations;
     digest.coarse_messages = detected.coarse;
-    if log.seq_free() {
+    if !log.numbered {
         digest.parsed_percent = log.coverage();
     }
     let mut templates: Vec<TemplateCounts> = detected
@@ -258,36 +246,36 @@ fn fill(digest: &mut LogDigest, log: &Log<'_>, detected: &Detected) {
     digest.templates = templates;
 }
 
-fn count_records(log: &ParsedLog<'_>, input: &AnalysisInput<'_>) -> LogDigest {
-    let name = |level: Option<Level>| level.map_or("none", Level::as_str);
-    let mut levels: BTreeMap<String, u64> = Level::ALL.iter().map(|level| (level.to_string(), 0)).collect();
-    levels.insert("none".to_owned(), 0);
-    let mut routes = BTreeMap::new();
-    let mut targets: HashMap<&str, BTreeMap<&str, u64>> = HashMap::new();
-    let (mut first, mut last) = (u64::MAX, 0);
-    for record in &log.records {
-        *targets.entry(&record.target).or_default().entry(name(record.level)).or_default() += 1;
-        *routes.entry(record.route.to_string()).or_default() += 1;
-        (first, last) = (first.min(record.micros), last.max(record.micros));
-    }
-    for by_level in targets.values() {
-        for (level, n) in by_level {
-            *levels.entry((*level).to_owned()).or_default() += n;
+fn count_records(log: &Log<'_>, totals: &Totals, loss: LossFacts, input: &AnalysisInput<'_>) -> LogDigest {
+    let records = totals.records;
+    let names = || Level::ALL.iter().map(|level| level.as_str()).chain(["none"]);
+    let mut levels: BTreeMap<String, u64> = names().map(|name| (name.to_owned(), 0)).collect();
+    let mut targets = Vec::new();
+    for (target, counts) in totals.targets.iter().enumerate().filter(|(_, counts)| **counts != [0; 7]) {
+        for (name, n) in names().zip(counts) {
+            *levels.entry(name.to_owned()).or_default() += n;
         }
+        targets.push(TargetCounts {
+            target: log.texts.get(target as u32).to_owned(),
+            records: counts.iter().sum(),
+            levels: names()
+                .zip(*counts)
+                .filter(|(_, n)| *n > 0)
+                .map(|(name, n)| (name.to_owned(), n))
+                .collect(),
+        });
     }
-    let mut targets: Vec<TargetCounts> = targets
-        .into_iter()
-        .map(|(target, levels)| TargetCounts {
-            target: target.to_owned(),
-            records: levels.values().sum(),
-            levels: levels.into_iter().map(|(level, n)| (level.to_owned(), n)).collect(),
-        })
+    let routes = Route::ALL
+        .iter()
+        .zip(log.routes)
+        .filter(|(_, n)| *n > 0)
+        .map(|(route, n)| (route.to_string(), n))
         .collect();
     targets.sort_by(|a, b| b.records.cmp(&a.records).then_with(|| a.target.cmp(&b.target)));
     let targets_omitted = targets.len().saturating_sub(TARGETS) as u64;
     targets.truncate(TARGETS);
-    let records = log.records.len() as u64;
-    let span = (records > 0).then(|| (last - first) as f64 / 1e6);
+    let time = |micros: i64| timestamp(micros.max(0) as u64);
+    let span = totals.span.map(|(first, last)| (last - first) as f64 / 1e6);
     let failed = levels[Level::Error.as_str()] + levels[Level::Critical.as_str()];
     LogDigest {
         format: 1,
@@ -303,13 +291,14 @@ fn count_records(log: &ParsedLog<'_>, input: &AnalysisInput<'_>) -> LogDigest {
         routes,
         targets,
         targets_omitted,
-        first: (records > 0).then(|| timestamp(first)),
-        last: (records > 0).then(|| timestamp(last)),
+        first: totals.span.map(|(first, _)| time(first)),
+        last: totals.span.map(|(_, last)| time(last)),
         span_seconds: span,
         records_per_second: span.filter(|span| *span > 0.0).map(|span| records as f64 / span),
         error_rate: (records > 0).then(|| failed as f64 / records as f64),
+        timeline: totals.span.and_then(|(first, last)| timeline(log, records, first, last)),
         errors: ErrorCounts::default(),
-        loss: loss(log, input.summary),
+        loss,
         detectors: Vec::new(),
         formats: String::new(),
         joined_lines: 0,
@@ -321,54 +310,77 @@ fn count_records(log: &ParsedLog<'_>, input: &AnalysisInput<'_>) -> LogDigest {
         templates: Vec::new(),
         templates_omitted: 0,
         coarse_messages: 0,
+        history: Vec::new(),
+        comparisons: Vec::new(),
     }
 }
 
+/// How many records came when.
+fn timeline(log: &Log<'_>, records: u64, first: i64, last: i64) -> Option<LogTimeline> {
+    // Fewer parts than records: a part of its own for each says nothing of their number.
+    let parts = usize::try_from(records / 2).unwrap_or(PARTS).clamp(2, PARTS);
+    let span = u64::try_from(last.checked_sub(first)?).ok().filter(|span| *span > 0)?;
+    let width = span.div_ceil(parts as u64);
+    let mut timeline = LogTimeline {
+        width_seconds: width as f64 / 1e6,
+        records: vec![0; parts],
+        warnings: vec![0; parts],
+        errors: vec![0; parts],
+    };
+    for record in log.records.iter().filter(|record| record.is_event() && record.micros != NO_TIME) {
+        let since = (record.micros - first) as u64;
+        let part = usize::try_from(since / width).unwrap_or(parts).min(parts - 1);
+        timeline.records[part] += 1;
+        match record.level {
+            Some(Level::Error | Level::Critical) => timeline.errors[part] += 1,
+            Some(Level::Warning) => timeline.warnings[part] += 1,
+            _ => {}
+        }
+    }
+    Some(timeline)
+}
+
 /// Everything that speaks against the log being whole.
-fn loss(log: &ParsedLog<'_>, summary: &LogSummary) -> LossFacts {
-    let records = log.records.len() as u64;
-    let holes = log.holes();
-    let mut reasons = Vec::new();
-    if let Some(why) = &summary.partial {
-        reasons.push(format!("{}: {why}", super::detectors::PARTIAL));
-    }
+fn missing(log: &Log<'_>, summary: &LogSummary) -> Vec<Missing> {
+    let records: u64 = log.routes.iter().sum();
+    let mut missing: Vec<Missing> = summary.partial.iter().cloned().map(Missing::Partial).collect();
+    let mut told = |text: String| missing.push(Missing::Told(text));
     if summary.lost > 0 {
-        reasons.push(format!("{} could not be written", count(summary.lost, "record", "records")));
+        told(format!("{} could not be written", count(summary.lost, "record", "records")));
     }
-    if holes > 0 {
-        reasons
-            .push(format!("{} missing in the file", count(holes, "record number is", "record numbers are")));
+    if log.holes > 0 {
+        told(format!("{} missing in the file", count(log.holes, "record number is", "record numbers are")));
     }
     // A task that outlives its test may add records after capture was asked; those are no loss.
     if records < summary.records {
-        reasons.push(format!(
+        told(format!(
             "capture wrote {} and the file holds {records}",
             count(summary.records, "record", "records")
         ));
     }
     if log.torn {
-        reasons.push("the last line was cut".to_owned());
+        told("the last line was cut".to_owned());
     }
     let strange = log.unparsed - u64::from(log.torn);
     if strange > 0 {
-        reasons.push(format!("{} no record", count(strange, "line is part of", "lines are part of")));
+        told(format!("{} no record", count(strange, "line is part of", "lines are part of")));
     }
-    LossFacts { lost: summary.lost, holes, torn: log.torn, partial: summary.partial.clone(), reasons }
+    missing
 }
 
 /// Groups errors, and says which announced texts were seen. Each group comes with the index of its first record.
-fn group(log: &ParsedLog<'_>, blocks: &[Block], expected: &[&str]) -> (Vec<(ErrorGroup, usize)>, Vec<bool>) {
+fn group(log: &Log<'_>, blocks: &[Block], expected: &[&str]) -> (Vec<(ErrorGroup, usize)>, Vec<bool>) {
     let mut groups: Vec<(ErrorGroup, usize)> = Vec::new();
-    let mut by_key: HashMap<(bool, Kind, &str, String), usize> = HashMap::new();
+    let mut by_key: HashMap<(bool, Kind, Sym, String), usize> = HashMap::new();
     let mut seen = vec![false; expected.len()];
     for block in blocks {
         let record = &log.records[block.first];
         // A panic that the test announced carries the announcement.
-        let mut is_expected = record.target == PANIC_TARGET
-            && record.fields.iter().any(|(k, v)| k == "expected" && v == "true");
+        let fields = log.fields_of(record);
+        let mut is_expected = log.texts.get(record.target) == PANIC_TARGET
+            && fields.iter().any(|(k, v)| log.texts.get(*k) == "expected" && v == "true");
         for (text, seen) in expected.iter().zip(&mut seen) {
-            let holds =
-                block.text.contains(text) || record.fields.iter().any(|(_, value)| value.contains(text));
+            let holds = block.text.contains(text) || fields.iter().any(|(_, value)| value.contains(text));
             *seen |= holds;
             is_expected |= holds;
         }
@@ -377,14 +389,14 @@ fn group(log: &ParsedLog<'_>, blocks: &[Block], expected: &[&str]) -> (Vec<(Erro
             key.push_str(" / ");
             key.push_str(&masked(cause));
         }
-        let at = log.records[block.last].micros.max(record.micros);
-        match by_key.entry((is_expected, block.kind, &record.target, key)) {
+        let at = log.records[block.last].wall_micros().max(record.wall_micros());
+        match by_key.entry((is_expected, block.kind, record.target, key)) {
             std::collections::hash_map::Entry::Occupied(known) => {
                 let (group, _) = &mut groups[*known.get()];
                 group.count += 1;
                 group.last = timestamp(at);
                 if group.lines.len() < LINES {
-                    group.lines.push(log.at_line[block.first]);
+                    group.lines.push(u64::from(record.line));
                 }
             }
             std::collections::hash_map::Entry::Vacant(new) => {
@@ -392,16 +404,19 @@ fn group(log: &ParsedLog<'_>, blocks: &[Block], expected: &[&str]) -> (Vec<(Erro
                     kind: block.kind,
                     key: new.key().3.clone(),
                     level: record.level,
-                    target: record.target.to_string(),
-                    span: record.span.to_string(),
+                    target: log.texts.get(record.target).to_owned(),
+                    span: log.texts.get(record.span).to_owned(),
                     expected: is_expected,
                     count: 1,
-                    first: timestamp(record.micros),
+                    first: timestamp(record.wall_micros()),
                     last: timestamp(at),
-                    line: log.at_line[block.first],
-                    lines: vec![log.at_line[block.first]],
+                    line: u64::from(record.line),
+                    lines: vec![u64::from(record.line)],
                     sample: block.text.clone(),
-                    fields: record.fields.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect(),
+                    fields: fields
+                        .iter()
+                        .map(|(k, v)| (log.texts.get(*k).to_owned(), v.to_string()))
+                        .collect(),
                     context_by: "file",
                     context: Vec::new(),
                 };
@@ -421,43 +436,44 @@ fn masked(line: &str) -> String {
 
 /// Gives the errors that are written out the records around their first occurrence: of their span, else of their
 /// target, else of the file.
-fn add_context(log: &ParsedLog<'_>, groups: &mut [(ErrorGroup, usize)]) {
+fn add_context(log: &Log<'_>, groups: &mut [(ErrorGroup, usize)]) {
     if groups.is_empty() {
         return;
     }
-    let mut spans: HashMap<&str, Vec<usize>> = HashMap::new();
-    let mut targets: HashMap<&str, Vec<usize>> = HashMap::new();
-    for (group, _) in groups.iter().take(GROUPS) {
-        spans.entry(&group.span).or_default();
-        targets.entry(&group.target).or_default();
+    // Only records of the spans and targets that have errors are of interest.
+    let mut spans: HashMap<Sym, Vec<usize>> = HashMap::new();
+    let mut targets: HashMap<Sym, Vec<usize>> = HashMap::new();
+    let mut wanted = vec![(false, false); log.texts.len()];
+    for (_, first) in groups.iter().take(GROUPS) {
+        let record = &log.records[*first];
+        wanted[record.span as usize].0 = record.span != 0;
+        wanted[record.target as usize].1 = true;
     }
-    // The keys borrow from the groups, which are changed below: keep only what belongs to each.
-    for (index, record) in log.records.iter().enumerate() {
-        if let Some(of_span) = spans.get_mut(&*record.span) {
-            of_span.push(index);
+    let mut events = Vec::new();
+    for (index, record) in log.records.iter().enumerate().filter(|(_, record)| record.is_event()) {
+        if wanted[record.span as usize].0 {
+            spans.entry(record.span).or_default().push(index);
         }
-        if let Some(of_target) = targets.get_mut(&*record.target) {
-            of_target.push(index);
+        if wanted[record.target as usize].1 {
+            targets.entry(record.target).or_default().push(index);
         }
+        events.push(index);
     }
     let chosen: Vec<(&'static str, Vec<usize>)> = groups
         .iter()
         .take(GROUPS)
-        .map(|(group, first)| {
+        .map(|(_, first)| {
             let own = |list: &[usize]| {
                 let at = list.partition_point(|index| index < first);
                 list[at.saturating_sub(CONTEXT)..(at + 1 + CONTEXT).min(list.len())].to_vec()
             };
-            let of_span =
-                spans.get(group.span.as_str()).filter(|list| !group.span.is_empty() && list.len() > 1);
-            let of_target = targets.get(group.target.as_str()).filter(|list| list.len() > 1);
+            let record = &log.records[*first];
+            let of_span = spans.get(&record.span).filter(|list| list.len() > 1);
+            let of_target = targets.get(&record.target).filter(|list| list.len() > 1);
             match (of_span, of_target) {
                 (Some(list), _) => ("span", own(list)),
                 (None, Some(list)) => ("target", own(list)),
-                (None, None) => {
-                    let end = (first + 1 + CONTEXT).min(log.records.len());
-                    ("file", (first.saturating_sub(CONTEXT)..end).collect())
-                }
+                (None, None) => ("file", own(&events)),
             }
         })
         .collect();
@@ -465,18 +481,23 @@ fn add_context(log: &ParsedLog<'_>, groups: &mut [(ErrorGroup, usize)]) {
         group.context_by = by;
         group.context = indexes
             .into_iter()
-            .map(|index| (log.at_line[index], one_line(&log.records[index]), index == *first))
+            .map(|index| {
+                let record = &log.records[index];
+                (u64::from(record.line), one_line(log, record), index == *first)
+            })
             .collect();
     }
 }
 
 /// A record as context shows it: cut, because a context is there to be skimmed.
-fn one_line(record: &LogRecord<'_>) -> String {
+fn one_line(log: &Log<'_>, record: &Record<'_>) -> String {
     let level = record.level.map_or("-", Level::as_str);
-    let mut text = format!("{} {level} {}: ", timestamp(record.micros), record.target);
-    text.extend(record.message.chars().take(300).map(|c| if c == '\n' { '⏎' } else { c }));
-    for (key, value) in record.fields.iter().take(8) {
-        text.push_str(&format!(" {key}="));
+    let mut text = format!("{} {level} {}: ", timestamp(record.wall_micros()), log.texts.get(record.target));
+    let message = log.full_message(record);
+    text.extend(message.chars().take(300).map(|c| if c == '\n' { '⏎' } else { c }));
+    let fields = log.fields_of(record).iter().filter(|(_, value)| !record.holds(value));
+    for (key, value) in fields.take(8) {
+        text.push_str(&format!(" {}=", log.texts.get(*key)));
         text.extend(value.chars().take(80));
     }
     text

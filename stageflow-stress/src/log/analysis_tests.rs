@@ -3,7 +3,7 @@ use serde_json::Value;
 use super::super::detectors::ERROR_RULE;
 use super::super::digest::DetectorOutcome as Outcome;
 use super::super::excerpt;
-use super::super::format::{Header, Route, write_header, write_record};
+use super::super::format::{Header, LogRecord, Route, write_header, write_record};
 use super::*;
 use crate::classify::Severity;
 use crate::finding::FindingType;

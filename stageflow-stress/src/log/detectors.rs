@@ -5,16 +5,16 @@ use serde_json::json;
 use super::analysis::{AnalysisInput, ErrorGroup};
 use super::detect::{Hit, Verdict};
 use super::digest::{DetectorOutcome, DetectorResult, LogDigest, Observation};
+use super::measured::MEASURED;
 use crate::classify::Severity;
 use crate::finding::{Finding, FindingType};
 use crate::markdown::count;
+use crate::stats::{Proportion, Z_95};
 
 /// Findings that one log makes by each detector.
 const FINDINGS: usize = 20;
 /// Lines that an observation lists.
 const LINES: usize = 50;
-/// How the reason begins why the log of a partial capture is not whole.
-pub const PARTIAL: &str = "capture was partial";
 /// The rule of a finding from an error-level record.
 pub const ERROR_RULE: &str = "log.error_in_passing_test";
 
@@ -28,18 +28,14 @@ pub fn findings(groups: &[ErrorGroup], verdicts: &[Verdict], input: &AnalysisInp
         .collect();
     for verdict in verdicts {
         let detector = &DETECTORS[usize::from(verdict.detector) - 1];
-        // What is announced and did not come says nothing of a test that did not get that far.
-        let declared = |hit: &Hit| hit.subject.starts_with("declared ") || hit.subject.starts_with("pair ");
-        // The runtime has a finding of its own for a capture that is partial: the table says it again, no second finding does.
-        let told = |hit: &Hit| hit.subject.starts_with(PARTIAL);
         findings.extend(
             verdict
                 .hits
                 .iter()
                 .filter(|hit| {
                     hit.severity > Severity::Info
-                        && !(declared(hit) && input.passed == Some(false))
-                        && !told(hit)
+                        && !(hit.declared && input.passed == Some(false))
+                        && !hit.filed_elsewhere
                 })
                 .take(FINDINGS)
                 .map(|hit| of_hit(verdict.detector, detector, hit, input)),
@@ -101,7 +97,8 @@ fn of_hit(number: u8, detector: &Detector, hit: &Hit, input: &AnalysisInput<'_>)
                 "count": hit.count,
                 "log": input.log,
                 "lines": lines,
-                "precision_at_least": detector.precision,
+                "precision_at_least": precision(usize::from(number)),
+                "measured_on": measured_on(usize::from(number)),
                 "rule_version": RULE_VERSION,
                 "data": hit.data,
             }),
@@ -188,7 +185,7 @@ pub fn detectors(
                 name: detector.name.to_owned(),
                 outcome,
                 why,
-                precision: detector.precision,
+                precision: precision(n + 1),
                 observations: verdict
                     .map(|verdict| verdict.hits.iter().take(FINDINGS).map(observation).collect())
                     .unwrap_or_default(),
@@ -217,92 +214,90 @@ pub struct Detector {
     pub name: &'static str,
     pub rule: &'static str,
     kind: FindingType,
-    /// Lower bound at 95 % of its precision, as measured on logs whose truth is known; `docs/log-analysis.md` has the table.
-    precision: Option<f64>,
     advice: &'static str,
 }
 
-const fn d(name: &'static str, rule: &'static str, precision: Option<f64>, advice: &'static str) -> Detector {
-    Detector { name, rule, kind: FindingType::LogIssue, precision, advice }
+const fn d(name: &'static str, rule: &'static str, advice: &'static str) -> Detector {
+    Detector { name, rule, kind: FindingType::LogIssue, advice }
+}
+
+/// The planted defects by which a detector was measured, and how many of them it found.
+fn measured_on(number: usize) -> Vec<String> {
+    MEASURED
+        .iter()
+        .filter(|measured| usize::from(measured.detector) == number)
+        .map(|measured| format!("{}: {} of {} found", measured.defect, measured.found, measured.planted))
+        .collect()
+}
+
+/// Lower bound at 95 % of the share of a detector's findings that were right, as measured on logs whose truth is known.
+/// `docs/log-analysis.md` has the table.
+fn precision(number: usize) -> Option<f64> {
+    let own = || MEASURED.iter().filter(|measured| usize::from(measured.detector) == number);
+    // Each kind of defect was planted into as many logs as there were sound ones.
+    let (found, alarms) =
+        (own().map(|measured| measured.found).sum::<u64>(), own().map(|m| m.alarms).sum::<u64>());
+    let right = Proportion::new(found, found + alarms).ok()?;
+    let low = right.wilson(Z_95).ok()?.low;
+    Some((low * 1_000.0).floor() / 1_000.0)
 }
 
 /// The detectors, from D1.
 pub const DETECTORS: [Detector; 24] = [
-    d("levels, line counts and rates", "log.counts", None, ""),
-    d("errors and stack traces", ERROR_RULE, None, ""),
-    d("keywords", "log.keyword", None, ""),
-    d("repeated warnings", "log.repeated_warning", P, "find what the warning warns of, or log it once"),
-    d("inconsistent levels", "log.inconsistent_level", P, "log the same thing at the same level"),
-    d("long gaps", "log.gap", P, "find what the operation waited for; log what it waits for before it waits"),
+    d("levels, line counts and rates", "log.counts", ""),
+    d("errors and stack traces", ERROR_RULE, ""),
+    d("keywords", "log.keyword", ""),
+    d("repeated warnings", "log.repeated_warning", "find what the warning warns of, or log it once"),
+    d("inconsistent levels", "log.inconsistent_level", "log the same thing at the same level"),
+    d("long gaps", "log.gap", "find what the operation waited for; log what it waits for before it waits"),
     d(
         "order of records",
         "log.order",
-        P,
         "what must come first is not waited for: order the two by a dependency",
     ),
-    d("excessive frequency", "log.frequency", P, "log a summary, or at a lower level"),
+    d("excessive frequency", "log.frequency", "log a summary, or at a lower level"),
     d(
         "expected records present",
         "log.expected_record",
-        P,
         "find why it was not logged, or correct what the test announces",
     ),
     d(
         "failures without a record",
         "log.silent_failure",
-        P,
         "log the failure where it is handled, at WARNING or above",
     ),
     d(
         "errors without context",
         "log.bare_error",
-        P,
         "log the error within its span, and with the values that led to it",
     ),
     d(
         "correlation ids",
         "log.correlation",
-        P,
         "hand the span to spawned work (`.instrument(span)`), and never share state between operations",
     ),
     d(
         "difference between passing and failing runs",
         "log.difference",
-        P,
         "see what changed since the last good run",
     ),
-    d("different paths for one input", "log.path", P, "find what decides the path besides the input"),
-    d("illegal state transitions", "log.transition", P, "wait for what an operation started before it ends"),
+    d("different paths for one input", "log.path", "find what decides the path besides the input"),
+    d("illegal state transitions", "log.transition", "wait for what an operation started before it ends"),
     d(
         "starts without end",
         "log.unpaired",
-        P,
         "log every end, of failures and cancellations too, or find what never ended",
     ),
-    d(
-        "missing success records",
-        "log.missing_success",
-        P,
-        "log the success, or find out that there was none",
-    ),
+    d("missing success records", "log.missing_success", "log the success, or find out that there was none"),
     d(
         "repeated errors without back-off",
         "log.no_back_off",
-        P,
         "wait longer after each failure, with some chance in it",
     ),
-    d("unexpected errors on the happy path", ERROR_RULE, P, ""),
-    d("signs of deadlock or livelock", "log.livelock", P, "find what the cycle waits for"),
-    d("memory growth", "log.memory", P, "find what is kept"),
-    d("type errors", "log.value_type", P, "find where the value was turned into text"),
-    d("secrets", "log.secret", P, "do not log it; change it, because it was written down"),
-    d(
-        "telemetry loss",
-        "log.loss",
-        P,
-        "find out why records were lost before you trust what is not in the log",
-    ),
+    d("unexpected errors on the happy path", ERROR_RULE, ""),
+    d("signs of deadlock or livelock", "log.livelock", "find what the cycle waits for"),
+    d("memory growth", "log.memory", "find what is kept"),
+    d("type errors", "log.value_type", "find where the value was turned into text"),
+    d("secrets", "log.secret", "do not log it; change it, because it was written down"),
+    d("telemetry loss", "log.loss", "find out why records were lost before you trust what is not in the log"),
 ];
-
-/// All are measured alike: at least 200 planted defects and 200 sound logs each.
-const P: Option<f64> = Some(0.98);

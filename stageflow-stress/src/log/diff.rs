@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use super::digest::Compared;
 use super::mask::MASK;
 use super::profile::{Kept, Profile};
 use crate::stats::rate_change;
@@ -93,6 +94,25 @@ pub(crate) struct Difference {
     pub gone_steps: Vec<(String, String, u64)>,
     /// Why frequencies were not compared, if they were not.
     pub no_rates: Option<String>,
+}
+
+impl Difference {
+    /// Its numbers, with the names of the two sides.
+    pub fn counts(&self, before: &str, after: &str) -> Compared {
+        let of = |kind| self.changes.iter().filter(|change| change.kind == kind).count() as u64;
+        Compared {
+            before: before.to_owned(),
+            after: after.to_owned(),
+            same: self.same,
+            new: of(ChangeKind::New),
+            gone: of(ChangeKind::Gone),
+            more: of(ChangeKind::More),
+            less: of(ChangeKind::Less),
+            new_steps: self.new_steps.len() as u64,
+            gone_steps: self.gone_steps.len() as u64,
+            frequencies_not_compared: self.no_rates.clone(),
+        }
+    }
 }
 
 /// Compares the second log with the first.

@@ -84,6 +84,19 @@ pub struct TemplateCounts {
     pub last_line: u64,
 }
 
+/// How many records came when: the span of the log in parts of the same length.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LogTimeline {
+    /// Length of a part, in seconds.
+    pub width_seconds: f64,
+    /// Records of each part.
+    pub records: Vec<u64>,
+    /// Those of them at WARNING.
+    pub warnings: Vec<u64>,
+    /// Those of them at ERROR or CRITICAL.
+    pub errors: Vec<u64>,
+}
+
 /// The numbers of one test's log.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LogDigest {
@@ -124,6 +137,9 @@ pub struct LogDigest {
     pub records_per_second: Option<f64>,
     /// Share of records at ERROR or CRITICAL; null without records.
     pub error_rate: Option<f64>,
+    /// Records over the time of the log; absent where no time passed, and in files of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeline: Option<LogTimeline>,
     /// The errors, counted.
     pub errors: ErrorCounts,
     /// What is missing.
@@ -160,6 +176,58 @@ pub struct LogDigest {
     /// Messages that were too various to be told apart by more than their first words.
     #[serde(default)]
     pub coarse_messages: u64,
+    /// Earlier executions of the same test, oldest first: the last good run, and the attempts of this run before this one.
+    #[serde(default)]
+    pub history: Vec<Execution>,
+    /// What this log was compared with.
+    #[serde(default)]
+    pub comparisons: Vec<Compared>,
+}
+
+/// An execution of a test, in short.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Execution {
+    /// Name of the run's folder.
+    pub run: String,
+    /// Its log, relative to that folder.
+    pub log: String,
+    /// Whether nothing was red; null where that is not known.
+    pub passed: Option<bool>,
+    /// Its records.
+    pub records: u64,
+    /// Share of them at ERROR or CRITICAL; null without records.
+    pub error_rate: Option<f64>,
+    /// Different errors.
+    pub errors: u64,
+    /// Different templates.
+    pub templates: u64,
+    /// Whether anything is missing in it.
+    pub whole: bool,
+}
+
+/// What came of comparing two logs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Compared {
+    /// The side that went well, or came first.
+    pub before: String,
+    /// The other side.
+    pub after: String,
+    /// Templates that are the same in both.
+    pub same: u64,
+    /// Templates that only the second has.
+    pub new: u64,
+    /// Templates that only the first has.
+    pub gone: u64,
+    /// Templates that are more frequent beyond chance.
+    pub more: u64,
+    /// Templates that are less frequent beyond chance.
+    pub less: u64,
+    /// Steps that only the second took.
+    pub new_steps: u64,
+    /// Steps that only the first took.
+    pub gone_steps: u64,
+    /// Why frequencies were not compared; null where they were.
+    pub frequencies_not_compared: Option<String>,
 }
 
 /// Records of one target.
@@ -210,6 +278,20 @@ impl LogDigest {
     /// If it is not what this version writes.
     pub fn from_json(text: &str) -> Result<Self, serde_json::Error> {
         serde_json::from_str(text)
+    }
+
+    /// This execution, in short, for the history of later ones.
+    pub fn execution(&self, run: &str) -> Execution {
+        Execution {
+            run: run.to_owned(),
+            log: self.log.clone(),
+            passed: self.passed,
+            records: self.records,
+            error_rate: self.error_rate,
+            errors: self.errors.unique,
+            templates: self.templates.len() as u64 + self.templates_omitted,
+            whole: self.loss.reasons.is_empty(),
+        }
     }
 
     /// The detectors whose outcome it is.

@@ -135,6 +135,9 @@ pub(crate) struct Log<'a> {
     pub orphans: u64,
     /// Whether the last line has no end.
     pub torn: bool,
+    /// Whether records have numbers, and whether they name spans by number.
+    pub numbered: bool,
+    pub spanned: bool,
     /// Numbers that are missing among those of the records.
     pub holes: u64,
     /// Bytes that are no UTF-8, replaced.
@@ -145,6 +148,28 @@ pub(crate) struct Log<'a> {
     pub coloured: u64,
     /// Records of each format.
     pub formats: [u64; Format::ALL.len()],
+    /// Events by the route on which they came to their test, in the order of `Route::ALL`.
+    pub routes: [u64; 4],
+}
+
+/// Fields that hold an exception with its stack, where records are objects.
+pub(crate) const EXCEPTIONS: &[&str] = &["exception", "exc_info", "traceback", "stack_trace", "stack"];
+
+impl Record<'_> {
+    /// Whether it is something that was logged, rather than what a span did.
+    pub fn is_event(&self) -> bool {
+        matches!(self.kind, Kind::Event | Kind::Raw)
+    }
+
+    /// Whether a text is a part of its message.
+    pub fn holds(&self, text: &str) -> bool {
+        (text.as_ptr() as usize).wrapping_sub(self.message.as_ptr() as usize) <= self.message.len()
+    }
+
+    /// When it was emitted, in microseconds since the epoch; 0 where it has no time.
+    pub fn wall_micros(&self) -> u64 {
+        self.micros.max(0) as u64
+    }
 }
 
 impl<'a> Log<'a> {
@@ -154,13 +179,27 @@ impl<'a> Log<'a> {
     }
 
     /// A field of a record, by key.
+    #[cfg(test)]
     pub fn field(&self, record: &Record<'_>, key: Sym) -> Option<&str> {
         self.fields_of(record).iter().find(|(known, _)| *known == key).map(|(_, value)| &**value)
     }
 
-    /// Whether the format gives no numbers to records.
-    pub fn seq_free(&self) -> bool {
-        self.records.iter().all(|record| record.seq == 0)
+    /// Its message with the lines that were joined to it, and with the exception that it has as a field.
+    pub fn full_message<'r>(&'r self, record: &'r Record<'_>) -> Cow<'r, str> {
+        let mut message = Cow::Borrowed(record.message.as_ref());
+        if !record.extra.is_empty() {
+            let message = message.to_mut();
+            message.push('\n');
+            message.push_str(record.extra);
+        }
+        for (key, value) in self.fields_of(record) {
+            if value.contains('\n') && EXCEPTIONS.contains(&self.texts.get(*key)) {
+                let message = message.to_mut();
+                message.push('\n');
+                message.push_str(value);
+            }
+        }
+        message
     }
 
     /// Percentage of lines that a format explains; nothing for a file without any.
@@ -175,11 +214,21 @@ impl<'a> Log<'a> {
 pub(crate) struct Texts {
     known: Map<Box<str>, Sym>,
     list: Vec<Box<str>>,
+    /// By place within a record: the text that stood there last. Records are alike, and comparing is cheaper than hashing.
+    recent: [Sym; PLACES],
 }
+
+/// Places of a record whose last text is remembered. The first ones are those of its head.
+const PLACES: usize = 24;
+/// Places of a thread, a span and a target; those of keys follow.
+pub(crate) const THREAD: usize = 0;
+pub(crate) const SPAN: usize = 1;
+pub(crate) const TARGET: usize = 2;
+pub(crate) const KEYS: usize = 3;
 
 impl Default for Texts {
     fn default() -> Self {
-        let mut texts = Texts { known: Map::default(), list: Vec::new() };
+        let mut texts = Texts { known: Map::default(), list: Vec::new(), recent: [0; PLACES] };
         texts.add("");
         texts
     }
@@ -187,6 +236,9 @@ impl Default for Texts {
 
 impl Texts {
     pub fn add(&mut self, text: &str) -> Sym {
+        if text.is_empty() && !self.list.is_empty() {
+            return 0;
+        }
         if let Some(&known) = self.known.get(text) {
             return known;
         }
@@ -194,6 +246,23 @@ impl Texts {
         self.list.push(text.into());
         self.known.insert(text.into(), sym);
         sym
+    }
+
+    /// Like [`Texts::add`], for a text that probably is the one that stood in that place of the record before.
+    pub fn again(&mut self, place: usize, text: &str) -> Sym {
+        if place >= self.recent.len() {
+            return self.add(text);
+        }
+        if *self.list[self.recent[place] as usize] == *text {
+            return self.recent[place];
+        }
+        let sym = self.add(text);
+        self.recent[place] = sym;
+        sym
+    }
+
+    pub fn len(&self) -> usize {
+        self.list.len()
     }
 
     pub fn find(&self, text: &str) -> Option<Sym> {

@@ -9,6 +9,42 @@ pub(crate) const MASK: &str = "<*>";
 /// How many bytes of a message take part in its form. What follows is a value, whatever it says.
 const CONSIDERED: usize = 2048;
 
+/// Classes of bytes, joined for each token: they tell at once that nothing in it can vary, as in nearly all tokens.
+const SPACE: u16 = 1;
+const LETTER: u16 = 2;
+const DIGIT: u16 = 4;
+const EQUALS: u16 = 8;
+const SLASH: u16 = 16;
+const QUOTE: u16 = 32;
+/// `-` and `_`, which join words.
+const JOINT: u16 = 64;
+const OTHER: u16 = 128;
+/// Without one of these, a token is a word.
+const VARIES: u16 = DIGIT | EQUALS | SLASH;
+
+static CLASS: [u16; 256] = {
+    let mut class = [OTHER; 256];
+    let mut at = 0;
+    while at < 256 {
+        class[at] = match at as u8 {
+            b' ' | b'\t' | b'\n' | b'\r' => SPACE,
+            b'a'..=b'z' | b'A'..=b'Z' => LETTER,
+            b'0'..=b'9' => DIGIT,
+            b'=' => EQUALS,
+            b'/' => SLASH,
+            b'"' => QUOTE,
+            b'-' | b'_' => JOINT,
+            _ => OTHER,
+        };
+        at += 1;
+    }
+    class
+};
+
+fn class(byte: u8) -> u16 {
+    CLASS[usize::from(byte)]
+}
+
 /// The form of a message: its tokens with values masked, separated by one space.
 pub(crate) fn form(message: &str, out: &mut Vec<u8>) {
     out.clear();
@@ -21,26 +57,39 @@ pub(crate) fn form(message: &str, out: &mut Vec<u8>) {
     let bytes = &bytes[..end];
     let mut at = 0;
     while at < bytes.len() {
-        while at < bytes.len() && is_space(bytes[at]) {
+        while at < bytes.len() && class(bytes[at]) == SPACE {
             at += 1;
         }
         let start = at;
-        while at < bytes.len() && !is_space(bytes[at]) {
+        let mut of = 0;
+        while at < bytes.len() && class(bytes[at]) != SPACE {
+            of |= class(bytes[at]);
             at += 1;
         }
         if start == at {
             break;
         }
-        // `key="two words"`: a quoted value goes on to its closing quote.
-        if let Some(end) = quoted_value(bytes, start, at) {
-            at = end;
-        }
         let before = out.len();
         if before > 0 {
             out.push(b' ');
         }
+        if of & VARIES == 0 {
+            out.extend_from_slice(&bytes[start..at]);
+            continue;
+        }
+        // `key="two words"`: a quoted value goes on to its closing quote.
+        if of & (EQUALS | QUOTE) == EQUALS | QUOTE
+            && let Some(end) = quoted_value(bytes, start, at)
+        {
+            at = end;
+            of |= OTHER;
+        }
         let own = out.len();
-        token(&bytes[start..at], out);
+        if of == DIGIT {
+            out.extend_from_slice(MASK.as_bytes());
+        } else if !pair(&bytes[start..at], of, out) {
+            token(&bytes[start..at], out);
+        }
         // A list of like values says no more than one of them, however long it is.
         let length = out.len() - own;
         if before >= length
@@ -56,6 +105,19 @@ pub(crate) fn form(message: &str, out: &mut Vec<u8>) {
     }
 }
 
+/// `key=value` of letters, digits and joints only: by far the most frequent token with a value.
+fn pair(token: &[u8], of: u16, out: &mut Vec<u8>) -> bool {
+    if of & !(LETTER | DIGIT | EQUALS | JOINT) != 0 || of & EQUALS == 0 || class(token[0]) != LETTER {
+        return false;
+    }
+    let Some(equals) = token.iter().position(|b| *b == b'=') else { return false };
+    out.extend_from_slice(&token[..=equals]);
+    if equals + 1 < token.len() {
+        out.extend_from_slice(MASK.as_bytes());
+    }
+    true
+}
+
 /// Where the token ends whose value in double quotes holds spaces.
 fn quoted_value(bytes: &[u8], start: usize, end: usize) -> Option<usize> {
     const LONGEST: usize = 200;
@@ -69,13 +131,13 @@ fn quoted_value(bytes: &[u8], start: usize, end: usize) -> Option<usize> {
 }
 
 fn is_space(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
+    class(byte) == SPACE
 }
 
 /// Splits a token at the punctuation that joins values, and masks each part.
 fn token(token: &[u8], out: &mut Vec<u8>) {
-    // Nearly all tokens are words: nothing in them can vary.
-    if token.iter().all(|b| b.is_ascii_alphabetic()) {
+    // What the punctuation splits may be a word again.
+    if token.iter().all(|b| class(*b) & VARIES == 0) {
         return out.extend_from_slice(token);
     }
     let core_start = token.iter().position(|b| !is_opening(*b)).unwrap_or(token.len());
@@ -152,6 +214,9 @@ fn is_name(text: &[u8]) -> bool {
 }
 
 fn is_path(text: &[u8]) -> bool {
+    if !text.contains(&b'/') {
+        return false;
+    }
     (text[0] == b'/' && text.len() > 1)
         || text.iter().filter(|b| **b == b'/').count() >= 2
         || text.windows(3).any(|w| w == b"://")
@@ -174,9 +239,11 @@ fn values(text: &[u8], out: &mut Vec<u8>) {
     }
     let mut at = 0;
     while at < text.len() {
-        let run = text[at..].iter().take_while(|b| b.is_ascii_alphanumeric()).count();
         let begins = at == 0 || !text[at - 1].is_ascii_alphanumeric();
-        let hex = begins && run >= 6 && is_hex_run(&text[at..at + run]);
+        let hex = begins && {
+            let run = text[at..].iter().take_while(|b| b.is_ascii_alphanumeric()).count();
+            run >= 6 && is_hex_run(&text[at..at + run])
+        };
         if hex
             || text[at].is_ascii_digit()
             || (text[at] == b'-' && text.get(at + 1).is_some_and(u8::is_ascii_digit))

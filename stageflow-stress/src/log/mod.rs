@@ -14,6 +14,7 @@ mod excerpt;
 pub mod format;
 mod hash;
 mod mask;
+mod measured;
 pub mod otlp;
 mod outputs;
 mod own;

@@ -114,6 +114,7 @@ impl Analysis {
             }
         }
         self.errors_section(&mut doc);
+        self.references_section(&mut doc);
         doc.heading(2, "How to reproduce");
         if self.reproduce.is_empty() {
             doc.line("Not recorded.");
@@ -148,9 +149,48 @@ impl Analysis {
     }
 
     fn difference_section(&self, doc: &mut Doc) {
-        let Some(difference) = &self.difference else { return };
-        doc.heading(2, "Compared with the last good run");
-        super::public::difference(doc, difference, SHOWN);
+        for (before, after, difference) in &self.differences {
+            doc.heading(2, Inline::default().text("Compared: ").text(before).text(" → ").text(after));
+            super::public::difference(doc, difference, SHOWN);
+        }
+        let history = &self.digest.history;
+        if history.is_empty() {
+            return;
+        }
+        doc.heading(2, "Earlier executions");
+        doc.table(
+            ["Run", "Log", "Test", "Records", "Error rate", "Different errors", "Patterns", "Log is whole"],
+            history.iter().map(|earlier| {
+                [
+                    earlier.run.as_str().into(),
+                    earlier.log.as_str().into(),
+                    match earlier.passed {
+                        Some(true) => "passed",
+                        Some(false) => "did not pass",
+                        None => "unknown",
+                    }
+                    .into(),
+                    earlier.records.to_string().into(),
+                    or_unknown(earlier.error_rate.map(|rate| rate * 100.0), "%").into(),
+                    earlier.errors.to_string().into(),
+                    earlier.templates.to_string().into(),
+                    if earlier.whole { "yes" } else { "no" }.into(),
+                ]
+            }),
+        );
+    }
+
+    /// What else tells of the same test.
+    fn references_section(&self, doc: &mut Doc) {
+        if self.references.is_empty() {
+            return;
+        }
+        doc.heading(2, "See also");
+        doc.items(
+            self.references
+                .iter()
+                .map(|(what, path)| Inline::from(format!("{what}: ")).link(path.as_str(), path.as_str())),
+        );
     }
 
     fn templates_section(&self, doc: &mut Doc) {

@@ -31,7 +31,7 @@ use super::analysis::{self, Analysis, AnalysisInput};
 use super::diff::{self, Change, Difference};
 use super::digest::LogDigest;
 pub use super::digest::{DetectorOutcome, DetectorResult, Observation, TemplateCounts};
-use super::rules::{Expected, Machine, Pair, Rules};
+use super::rules::{Expected, Machine, Pair, Rules, Waiver};
 use crate::finding::Finding;
 use crate::journal::record::LogSummary;
 use crate::markdown::{Doc, Inline, count};
@@ -131,7 +131,7 @@ impl Options {
 
     /// Accepts what a detector, 1 for D1, sees about subjects that hold this text; all of it if the text is empty.
     pub fn waive(mut self, detector: u8, text: impl Into<String>) -> Self {
-        self.rules.waived.push((detector, text.into()));
+        self.rules.waived.push(Waiver { detector, text: text.into(), why: String::new() });
         self
     }
 
@@ -179,6 +179,16 @@ pub fn analyze(log: &[u8], options: &Options) -> Report {
 /// What is kept of a log to compare others with it.
 pub(crate) fn profile_of(log: &[u8]) -> super::profile::Profile {
     analyze(log, &Options::new()).analysis.profile
+}
+
+/// The same of a part of a log of our own, from one record to another.
+pub(crate) fn profile_of_part(log: &[u8]) -> super::profile::Profile {
+    let mut whole = format!("# {}: {}\n\n", super::format::FORMAT_KEY, super::format::FORMAT).into_bytes();
+    whole.extend_from_slice(log);
+    let mut profile = profile_of(&whole);
+    // A part that names no operations is one itself.
+    profile.operations = profile.operations.max(1);
+    profile
 }
 
 impl Report {

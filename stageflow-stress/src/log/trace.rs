@@ -1,8 +1,8 @@
 //! Finds errors in a log and joins each with the lines of its stack trace.
 
-use std::collections::HashMap;
-
-use super::format::{Level, LogRecord};
+use super::event::{EXCEPTIONS, Log, Record, Sym};
+use super::format::Level;
+use super::hash::Map;
 
 /// What an error is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -67,34 +67,46 @@ enum State {
 }
 
 /// The errors of a log, by first record.
-pub fn errors(records: &[LogRecord<'_>]) -> Vec<Block> {
+pub fn errors(log: &Log<'_>) -> Vec<Block> {
     let mut done = Vec::new();
     // Child processes write side by side, so each has its own open error.
-    let mut open: HashMap<&str, Block> = HashMap::new();
-    let mut last_raw: HashMap<&str, usize> = HashMap::new();
-    for (index, record) in records.iter().enumerate() {
-        let source = record.target.split('/').next().unwrap_or_default();
-        if record.level.is_some() {
-            done.extend(open.remove(source));
-            last_raw.remove(source);
-            if let Some(block) = of_record(index, record) {
+    let mut open: Map<u32, Block> = Map::default();
+    let mut last_raw: Map<u32, usize> = Map::default();
+    let mut sources = Sources { numbers: Map::default(), of_target: vec![u32::MAX; log.texts.len()] };
+    let exceptions = EXCEPTIONS.iter().any(|key| log.texts.find(key).is_some());
+    for (index, record) in log.records.iter().enumerate() {
+        if !record.is_event() {
+            continue;
+        }
+        if let Some(level) = record.level {
+            let block = of_record(index, record, level, log, exceptions);
+            // Nearly all records are no errors, and stand beside none.
+            if block.is_none() && open.is_empty() && last_raw.is_empty() {
+                continue;
+            }
+            let source = sources.number(record.target, log);
+            done.extend(open.remove(&source));
+            last_raw.remove(&source);
+            if let Some(block) = block {
                 open.insert(source, block);
             }
             continue;
         }
-        for line in record.message.split('\n') {
-            if let Some(block) = open.get_mut(source) {
+        let source = sources.number(record.target, log);
+        for line in log.full_message(record).split('\n') {
+            if let Some(block) = open.get_mut(&source) {
                 if block.accepts(line) {
                     block.last = index;
                     continue;
                 }
-                done.extend(open.remove(source));
+                done.extend(open.remove(&source));
             }
             let started =
                 start(line).map(|(kind, state)| Block::new(kind, index, line, state)).or_else(|| {
                     // Frames of an error whose text came on the line before, as Java prints them.
-                    let head = *last_raw.get(source).filter(|_| is_frame(line))?;
-                    let mut block = Block::new(Kind::Traceback, head, &records[head].message, State::Frames);
+                    let head = *last_raw.get(&source).filter(|_| is_frame(line))?;
+                    let text = log.full_message(&log.records[head]);
+                    let mut block = Block::new(Kind::Traceback, head, &text, State::Frames);
                     block.accepts(line);
                     block.last = index;
                     Some(block)
@@ -102,7 +114,7 @@ pub fn errors(records: &[LogRecord<'_>]) -> Vec<Block> {
             match started {
                 Some(block) => {
                     open.insert(source, block);
-                    last_raw.remove(source);
+                    last_raw.remove(&source);
                 }
                 None if line.trim().is_empty() => {}
                 None => {
@@ -119,15 +131,46 @@ pub fn errors(records: &[LogRecord<'_>]) -> Vec<Block> {
     done
 }
 
-fn of_record(index: usize, record: &LogRecord<'_>) -> Option<Block> {
-    let mut lines = record.message.split('\n');
-    let first = lines.next().unwrap_or_default();
-    let kind = match record.level? {
-        _ if record.target == PANIC_TARGET => Kind::Panic,
+/// Who wrote a record, as a number: its target up to a `/`, behind which child processes name their loggers.
+struct Sources<'l> {
+    numbers: Map<&'l str, u32>,
+    of_target: Vec<u32>,
+}
+
+impl<'l> Sources<'l> {
+    fn number(&mut self, target: Sym, log: &'l Log<'_>) -> u32 {
+        let known = &mut self.of_target[target as usize];
+        if *known == u32::MAX {
+            let next = self.numbers.len() as u32;
+            let source = log.texts.get(target).split('/').next().unwrap_or_default();
+            *known = *self.numbers.entry(source).or_insert(next);
+        }
+        *known
+    }
+}
+
+fn of_record(
+    index: usize,
+    record: &Record<'_>,
+    level: Level,
+    log: &Log<'_>,
+    exceptions: bool,
+) -> Option<Block> {
+    let kind = match level {
+        _ if log.texts.get(record.target) == PANIC_TARGET => Kind::Panic,
         Level::Error | Level::Critical => Kind::Error,
-        _ if record.message.lines().any(|line| start(line).is_some()) => Kind::TraceBelowError,
-        _ => return None,
+        _ => Kind::TraceBelowError,
     };
+    let several = !record.extra.is_empty() || exceptions || record.message.contains('\n');
+    if kind == Kind::TraceBelowError && !several && start(&record.message).is_none() {
+        return None;
+    }
+    let message = log.full_message(record);
+    if kind == Kind::TraceBelowError && message.lines().all(|line| start(line).is_none()) {
+        return None;
+    }
+    let mut lines = message.split('\n');
+    let first = lines.next().unwrap_or_default();
     let mut block = Block::new(kind, index, first, start(first).map_or(State::Record, |(_, state)| state));
     for line in lines {
         if !block.accepts(line) {
@@ -221,6 +264,9 @@ fn cut(text: &str, at: usize) -> &str {
 /// The trace that a line begins, if it begins one.
 fn start(line: &str) -> Option<(Kind, State)> {
     let line = line.trim();
+    if !matches!(line.as_bytes().first(), Some(b'T' | b't' | b's' | b'E')) {
+        return None;
+    }
     if line.starts_with("Traceback (most recent call last):") {
         Some((Kind::Traceback, State::Python { ended: false, chained: false }))
     } else if line.starts_with("thread '") && line.contains(" panicked at ") {

@@ -15,7 +15,7 @@ use super::record::RunEvidence;
 use super::reduce::Reducer;
 use crate::capture::{CaughtPanic, payload_text};
 use crate::classify::Pattern;
-use crate::context::TestContext;
+use crate::context::{LogArm, TestContext};
 use crate::fault::{FaultPlan, Sabotage, sleep};
 use crate::log::format::{Level, parse};
 use crate::outcome::{Failure, Outcome};
@@ -149,6 +149,7 @@ impl<'c> Campaign<'c> {
         first: bool,
     ) -> (RunEvidence, Arc<Arm>, Outcome) {
         let inner = &self.cx.inner;
+        let (without_faults, sound) = (plan.is_empty(), sabotage.is_none());
         let arm = Arc::new(Arm::new(plan, sabotage));
         let probe = Probe::in_arm(self.cx.clone(), arm.clone(), first);
         let (from, lost) = inner.active.log.position();
@@ -175,7 +176,13 @@ impl<'c> Campaign<'c> {
         panics
             .retain(|message| !message.contains("injected panic") && !body_panic.contains(message.as_str()));
         let log = messages(&inner.active.log.read_from(from));
-        let lost = inner.active.log.position().1 - lost;
+        let (to, lost_by_now) = inner.active.log.position();
+        // A plan whose faults did not strike is neither a control nor a run with faults.
+        let faults = arm.faults.report().delivered > 0;
+        if sound && without_faults != faults {
+            inner.collected().log_arms.push(LogArm { from, to, faults });
+        }
+        let lost = lost_by_now - lost;
         let evidence = arm.evidence(end, body_panic, Rest { log, lost, tasks, panics });
         (evidence, arm, outcome)
     }

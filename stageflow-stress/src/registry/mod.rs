@@ -142,6 +142,8 @@ pub struct Options {
     pub expect_panic: Option<&'static str>,
     /// Texts of error-level log lines that belong to the scenario.
     pub expect_errors: &'static [&'static str],
+    /// Waived observations of the log analysis: detector, a part of what it sees, and why that is right.
+    pub waive_log: &'static [(u8, &'static str, &'static str)],
     /// Names of waived stock observers, each with its reason or an empty text.
     pub allow: &'static [(&'static str, &'static str)],
     /// Names of stock observers, each with the severity that its findings have in this test.
@@ -172,6 +174,7 @@ impl Options {
         background_panics: BackgroundPanics::Fail,
         expect_panic: None,
         expect_errors: &[],
+        waive_log: &[],
         allow: &[],
         tune: &[],
         fail_on: None,

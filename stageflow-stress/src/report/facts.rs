@@ -192,6 +192,7 @@ impl<'a> Facts<'a> {
             ("inconclusive outcomes of log detectors", self.inconclusive() as u64),
             ("journal lines unreadable", self.state.unreadable_lines),
             ("losses that were recorded", lost),
+            ("rules of git that drop what must be kept", self.state.info.git_drops.len() as u64),
             ("records after the end of their test", self.state.tests.iter().map(|test| test.late).sum()),
         ]
     }
@@ -274,8 +275,16 @@ pub fn summary_of(facts: &Facts<'_>) -> String {
         (0, 0) => "no silent failure among them, and no probe looked for any".to_owned(),
         (n, _) => format!("{} among them", count(n, "silent failure", "silent failures")),
     };
+    let imports: String = state
+        .imports
+        .iter()
+        .map(|import| match &import.status {
+            Some(status) => format!(" Imported from {}, which states `{status}`.", import.source),
+            None => format!(" Imported from {}, which states no status.", import.source),
+        })
+        .collect();
     format!(
-        "{}{}, {} of which {} failed, {}{}, {silent}. Verdict: {}, because {}.",
+        "{}{}, {} of which {} failed, {}{}, {silent}. Verdict: {}, because {}.{imports}",
         count(state.tests.len(), "test", "tests"),
         list(&statuses),
         count(facts.checks_passed + facts.checks_failed, "check", "checks"),

@@ -56,6 +56,10 @@ pub fn readme(facts: &Facts<'_>, files: &[(String, String)], others: &[OtherFile
     } else {
         doc.items(absences.into_iter().map(|(what, n)| format!("{what}: {n}")));
     }
+    if !info.git_drops.is_empty() {
+        doc.line("Git would drop what must be kept of this run:");
+        doc.items(info.git_drops.iter().map(String::as_str));
+    }
     doc.heading(2, "Key findings");
     let key: Vec<&StoredFinding> = state.findings.iter().filter(|stored| is_key(stored)).collect();
     if key.is_empty() {

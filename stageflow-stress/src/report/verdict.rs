@@ -55,6 +55,8 @@ pub fn status(state: &RunState) -> RunStatus {
     let any = |status| state.tests.iter().any(|test| test.status == status);
     if !impossible(state).is_empty() {
         RunStatus::Blocked
+    } else if state.tests.is_empty() && !state.imports.is_empty() {
+        stated(state)
     } else if any(TestStatus::Running) || state.tests.is_empty() {
         RunStatus::InProgress
     } else if any(TestStatus::Crashed) {
@@ -62,6 +64,13 @@ pub fn status(state: &RunState) -> RunStatus {
     } else {
         RunStatus::Completed
     }
+}
+
+/// The status of a run of another tool: what its last document states. One that states nothing we know is there as a whole
+/// all the same, and no test of it will ever end here.
+fn stated(state: &RunState) -> RunStatus {
+    let states = state.imports.iter().rev().filter_map(|import| import.status.as_ref()?.parse().ok());
+    states.into_iter().next().unwrap_or(RunStatus::Completed)
 }
 
 /// Judges a run. Findings count whether they are known or not: what is accepted is still there.

@@ -80,6 +80,51 @@ words! {
     }
 }
 
+impl Template {
+    /// Its use, as one line of a test.
+    ///
+    /// ```
+    /// use stageflow_stress::roadmap::Template;
+    ///
+    /// assert_eq!(Template::Burst.line(), "burst(1_000, |n| request(n)).await?");
+    /// ```
+    #[must_use]
+    pub const fn line(self) -> &'static str {
+        match self {
+            Template::Single => "single(op).await?",
+            Template::FanOutFanIn => "fan_out_fan_in(500, |n| stage(n)).await?",
+            Template::Chain => "chain(1_000, start, |n, value| step(n, value)).await?",
+            Template::Diamond => "diamond(source, left, right, join).await?",
+            Template::Burst => "burst(1_000, |n| request(n)).await?",
+            Template::Ramp => "ramp([1, 8, 64], |n| request(n)).await?",
+            Template::DuplicateStorm => "duplicate_storm(500, &effects, || request()).await?",
+            Template::CancelEverywhere => {
+                "cancel_everywhere(|| (state, run), |state, at| audit(state)).await?"
+            }
+            Template::CrashAfterEffect => {
+                "crash_after_effect(\"effects\", |faults| run(faults), |crash| audit(crash)).await?"
+            }
+            Template::TenantPairs => "tenant_pairs(&[\"a\", \"b\"], |tenant| run(tenant)).await?",
+            Template::LongSession => "long_session(10_000, limit, measure, |n| turn(n)).await?",
+            Template::DependencyFlap => {
+                "dependency_flap(\"index\", (2, 2, 3), |faults, n| request(faults, n), right).await?"
+            }
+            Template::PartitionHeal => {
+                "partition_heal(\"link\", limit, |faults| work(faults), || agree()).await?"
+            }
+            Template::ColdStart => "cold_start(10, || start(), |state| first_use(state)).await?",
+            Template::FaultSweep => "fault_sweep(kinds, |faults| run(faults), |arm| judge(arm)).await?",
+            Template::LabelledSet => "labelled_set(0.99, cases, |case| answer(case)).await?",
+            Template::AttackSet => "attack_set(hostile, harmless, |case| refuses(case)).await?",
+            Template::TwoVersions => "two_versions(inputs, old, new).await?",
+            Template::RoundTrip => "round_trip(edges(), encode, decode)?",
+            Template::LoopLimit => "loop_limit(time, \"max_steps\", op).await?",
+            Template::Contention => "contention(8, 100, wait, |party, turn| use_it(party, turn)).await?",
+            Template::Replay => "replay(|| run(), |record| again(record)).await?",
+        }
+    }
+}
+
 /// What a first test of a roadmap entry looks at.
 ///
 /// A starting point set down by hand for each entry, and a default where a test says nothing else: a test that knows
@@ -241,6 +286,19 @@ mod tests {
             {
                 assert_eq!(guide.template, Template::LabelledSet, "{}", entry.id);
             }
+        }
+    }
+
+    #[test]
+    fn the_line_of_a_template_is_that_of_the_guide() {
+        let guide = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/scenarios.md");
+        // In a package of this crate alone the guide is not there.
+        let Ok(guide) = std::fs::read_to_string(guide) else { return };
+        let guide = guide.replace("\\|", "|");
+        for template in Template::ALL {
+            let line = template.line();
+            assert!(guide.contains(&format!("| `{template}` | `{line}` |")), "{template}: {line}");
+            assert!(line.starts_with(template.as_str()), "{line}");
         }
     }
 }

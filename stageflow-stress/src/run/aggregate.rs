@@ -9,6 +9,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -60,7 +61,7 @@ impl AggregateOptions {
 /// let all = aggregate(&runs, &AggregateOptions::default())?;
 /// println!("{} findings of {} runs", all.total_findings, all.total_runs);
 /// assert_eq!((all.by_type["bug"], all.by_type["security"]), (1, 0));
-/// std::fs::write(runs.join("aggregated_findings.json"), all.to_json())?;
+/// all.write(runs.join("aggregated_findings.json"))?;
 /// # std::fs::remove_dir_all(&runs)?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -113,6 +114,10 @@ pub struct AggregatedFinding {
     pub occurrences: u64,
     /// The finding as its document has it.
     pub json: Box<RawValue>,
+    /// Whether it says already from which run it comes.
+    aggregated: bool,
+    /// Whether another tool said what its status is.
+    imported: bool,
 }
 
 #[derive(Serialize)]
@@ -142,6 +147,8 @@ struct Slim<'a> {
     updated_at: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
     x_stageflow: Option<SlimExtension<'a>>,
+    #[serde(default)]
+    x_aggregate: Option<IgnoredAny>,
 }
 
 #[derive(Deserialize)]
@@ -154,6 +161,9 @@ struct SlimExtension<'a> {
     fingerprint: Option<Cow<'a, str>>,
     #[serde(default)]
     occurrences: Option<u64>,
+    /// The finding as another tool wrote it.
+    #[serde(default)]
+    foreign: Option<IgnoredAny>,
 }
 
 #[derive(Deserialize)]
@@ -182,7 +192,6 @@ struct Loaded {
     entry: String,
     uuid: Option<String>,
     completed_at: Option<String>,
-    digest: u32,
     total: Option<u64>,
     findings: Vec<AggregatedFinding>,
     seen_at: Vec<String>,
@@ -225,8 +234,11 @@ pub fn aggregate(runs: impl AsRef<Path>, options: &AggregateOptions) -> Result<A
     for run in kept {
         for (mut finding, seen_at) in run.findings.into_iter().zip(run.seen_at) {
             if let (Some(known), Some(fingerprint)) = (&options.known, &finding.fingerprint) {
-                let status = known.lookup(fingerprint).map(|known| known.status(&seen_at));
-                finding.status = Word::Known(status.unwrap_or(FindingStatus::Open));
+                match known.lookup(fingerprint) {
+                    Some(known) => finding.status = Word::Known(known.status(&seen_at)),
+                    None if finding.imported => {}
+                    None => finding.status = Word::Known(FindingStatus::Open),
+                }
             }
             let key = finding.fingerprint.as_ref().filter(|_| !options.every_sighting);
             let Some(key) = key.map(|fingerprint| (finding.entry.clone(), fingerprint.clone())) else {
@@ -257,17 +269,14 @@ impl Aggregate {
         aliases: &BTreeMap<String, String>,
         problems: Vec<StoreProblem>,
     ) -> Self {
-        findings.sort_by_cached_key(|finding| {
-            let severity = std::cmp::Reverse(finding.severity.known());
-            (severity, finding.entry.clone(), run_order(&finding.id), finding.run_path.clone())
-        });
+        findings = worst_first(findings);
         let mut by_type = zeros(FindingType::ALL.iter().map(|word| word.as_str()));
         let mut by_severity = zeros(Severity::ALL.iter().map(|word| word.as_str()));
         let mut by_status = zeros(FindingStatus::ALL.iter().map(|word| word.as_str()));
         for finding in &findings {
-            *by_type.entry(finding.kind.to_string()).or_default() += 1;
-            *by_severity.entry(finding.severity.to_string()).or_default() += 1;
-            *by_status.entry(finding.status.to_string()).or_default() += 1;
+            count(&mut by_type, text_of(&finding.kind, FindingType::as_str));
+            count(&mut by_severity, text_of(&finding.severity, Severity::as_str));
+            count(&mut by_status, text_of(&finding.status, FindingStatus::as_str));
         }
         Aggregate {
             generated_at: crate::journal::now(),
@@ -345,6 +354,20 @@ impl Aggregate {
         json
     }
 
+    /// Writes the document into a file, whole or not at all.
+    ///
+    /// # Errors
+    ///
+    /// A file that cannot be written.
+    pub fn write(&self, path: impl AsRef<Path>) -> io::Result<()> {
+        super::files::write_through(path.as_ref(), |file| {
+            // Pieces of a finding or two: a buffer of all of them would be copied once more.
+            let mut out = io::BufWriter::with_capacity(1 << 18, file);
+            self.write_to(&mut out)?;
+            out.flush()
+        })
+    }
+
     /// Writes the document.
     ///
     /// # Errors
@@ -367,22 +390,56 @@ impl Aggregate {
         for (position, finding) in self.findings.iter().enumerate() {
             out.write_all(if position == 0 { b"\n" } else { b",\n" })?;
             let text = finding.json.get();
-            let open = text.trim_end().strip_suffix('}').unwrap_or(text).trim_end();
             // A document that was aggregated before says so already.
-            if open.contains("\"x_aggregate\"") {
+            if finding.aggregated {
                 out.write_all(text.as_bytes())?;
                 continue;
             }
-            let added = serde_json::to_string(&Added {
+            let open = text.trim_end().strip_suffix('}').unwrap_or(text).trim_end();
+            out.write_all(open.as_bytes())?;
+            out.write_all(if open.ends_with('{') { b"\"x_aggregate\":" } else { b",\"x_aggregate\":" })?;
+            let added = Added {
                 entry: &finding.entry,
                 run_path: &finding.run_path,
                 runs: finding.runs,
                 occurrences: finding.occurrences,
-            })?;
-            let comma = if open.ends_with('{') { "" } else { "," };
-            write!(out, "{open}{comma}\"x_aggregate\":{added}}}")?;
+            };
+            serde_json::to_writer(&mut out, &added)?;
+            out.write_all(b"}")?;
         }
         out.write_all(b"\n]\n}\n")
+    }
+}
+
+/// The findings, worst first, then by entry, id and run. Keys are borrowed: with very many findings, copies of them would
+/// cost more than the order.
+fn worst_first(findings: Vec<AggregatedFinding>) -> Vec<AggregatedFinding> {
+    let number = |id: &str| id.rsplit('-').next().and_then(|number| number.parse::<u64>().ok()).unwrap_or(0);
+    let mut order: Vec<usize> = (0..findings.len()).collect();
+    let key = |at: usize| {
+        let finding: &AggregatedFinding = &findings[at];
+        let stem = finding.id.trim_end_matches(|c: char| c.is_ascii_digit());
+        let severity = std::cmp::Reverse(finding.severity.known());
+        (severity, finding.entry.as_str(), stem, number(&finding.id), finding.run_path.as_str())
+    };
+    let keys: Vec<_> = order.iter().map(|at| key(*at)).collect();
+    order.sort_by(|left, right| keys[*left].cmp(&keys[*right]));
+    drop(keys);
+    let mut places: Vec<Option<AggregatedFinding>> = findings.into_iter().map(Some).collect();
+    order.into_iter().filter_map(|at| places[at].take()).collect()
+}
+
+fn count(counts: &mut BTreeMap<String, usize>, word: &str) {
+    match counts.get_mut(word) {
+        Some(n) => *n += 1,
+        None => drop(counts.insert(word.to_owned(), 1)),
+    }
+}
+
+fn text_of<T: Copy>(word: &Word<T>, text: fn(T) -> &'static str) -> &str {
+    match word {
+        Word::Known(value) => text(*value),
+        Word::Other(other) => other,
     }
 }
 
@@ -460,7 +517,6 @@ fn read_run(root: &Path, dir: PathBuf) -> Result<Loaded, StoreProblem> {
         io::ErrorKind::NotFound => problem(StoreProblemKind::Missing),
         _ => problem(error.into()),
     })?;
-    let digest = crc32fast::hash(&bytes);
     let entry = dir.parent().map(name_of).unwrap_or_default();
     let run_path = super::files::shown_below(root, &dir);
     let quick = std::str::from_utf8(&bytes).ok().and_then(|text| {
@@ -468,7 +524,7 @@ fn read_run(root: &Path, dir: PathBuf) -> Result<Loaded, StoreProblem> {
         Some(document)
     });
     let Some(document) = quick else {
-        return slowly(dir.clone(), &bytes, digest, entry, &run_path).map_err(problem);
+        return slowly(dir.clone(), &bytes, entry, &run_path).map_err(problem);
     };
     let metadata = document.metadata;
     let text = |value: Option<Cow<'_, str>>| value.map(Cow::into_owned).filter(|text| !text.is_empty());
@@ -477,7 +533,6 @@ fn read_run(root: &Path, dir: PathBuf) -> Result<Loaded, StoreProblem> {
         entry,
         uuid: None,
         completed_at: None,
-        digest,
         total: None,
         findings: Vec::with_capacity(document.findings.len()),
         seen_at: Vec::with_capacity(document.findings.len()),
@@ -497,13 +552,7 @@ fn read_run(root: &Path, dir: PathBuf) -> Result<Loaded, StoreProblem> {
 }
 
 /// A document that is not in the usual form: the reader that understands everything takes it.
-fn slowly(
-    dir: PathBuf,
-    bytes: &[u8],
-    digest: u32,
-    entry: String,
-    run_path: &str,
-) -> Result<Loaded, StoreProblemKind> {
+fn slowly(dir: PathBuf, bytes: &[u8], entry: String, run_path: &str) -> Result<Loaded, StoreProblemKind> {
     let document = Document::parse(bytes)?;
     let metadata = &document.metadata;
     let entry = metadata.roadmap_entry_id.clone().unwrap_or(entry);
@@ -512,7 +561,6 @@ fn slowly(
         entry: entry.clone(),
         uuid: metadata.agent_run_id.clone().filter(|uuid| !uuid.is_empty()),
         completed_at: metadata.completed_at.clone(),
-        digest,
         total: metadata.total_findings,
         findings: Vec::new(),
         seen_at: Vec::new(),
@@ -534,27 +582,31 @@ fn slim(
     run_path: &str,
     position: usize,
 ) -> Result<(AggregatedFinding, String), StoreProblemKind> {
-    let finding = |kind: String, severity: String, status: String| AggregatedFinding {
+    let finding = |kind: &str, severity: &str, status: &str| AggregatedFinding {
         entry: entry.to_owned(),
         id: String::new(),
         fingerprint: None,
-        severity: severity.into(),
-        kind: kind.into(),
-        status: status.into(),
+        severity: word(severity),
+        kind: word(kind),
+        status: word(status),
         component: None,
         run_path: run_path.to_owned(),
         runs: 1,
         occurrences: 1,
         json: raw.to_owned(),
+        aggregated: false,
+        imported: false,
     };
     if let Ok(slim) = serde_json::from_str::<Slim<'_>>(raw.get()) {
         let (mut kind, mut severity, mut fingerprint, mut occurrences) =
             (slim.kind, slim.severity, None, None);
+        let mut imported = false;
         if let Some(extension) = slim.x_stageflow {
             kind = extension.kind.unwrap_or(kind);
             severity = extension.severity.unwrap_or(severity);
             fingerprint = extension.fingerprint.map(Cow::into_owned);
             occurrences = extension.occurrences;
+            imported = extension.foreign.is_some();
         }
         let seen_at = slim.updated_at.or(slim.created_at).map(Cow::into_owned).unwrap_or_default();
         let found = AggregatedFinding {
@@ -562,7 +614,9 @@ fn slim(
             fingerprint,
             component: slim.component.map(Cow::into_owned),
             occurrences: occurrences.unwrap_or(1),
-            ..finding(kind.into_owned(), severity.into_owned(), slim.status.into_owned())
+            aggregated: slim.x_aggregate.is_some(),
+            imported,
+            ..finding(&kind, &severity, &slim.status)
         };
         return Ok((found, seen_at));
     }
@@ -581,9 +635,15 @@ fn slim(
         fingerprint: read.fingerprint.clone(),
         component: read.component.clone(),
         occurrences: read.occurrences,
-        ..finding(read.kind.to_string(), read.severity.to_string(), read.status.to_string())
+        aggregated: read.field("x_aggregate").is_some(),
+        imported: read.is_imported(),
+        ..finding(&read.kind.to_string(), &read.severity.to_string(), &read.status.to_string())
     };
     Ok((found, read.updated_at.clone().or(read.created_at.clone()).unwrap_or_default()))
+}
+
+fn word<T: std::str::FromStr>(text: &str) -> Word<T> {
+    text.parse().map_or_else(|_| Word::Other(text.to_owned()), Word::Known)
 }
 
 /// Adds a run unless it is a copy; the rule is that of `FindingStore`.
@@ -603,7 +663,7 @@ fn add(
                 kept[at] = new;
             }
         }
-        Some(at) if kept[at].digest == new.digest => {}
+        Some(at) if same_document(&kept[at].dir, &new.dir) => {}
         Some(at) => {
             let what = StoreProblemKind::SameIdentity(kept[at].dir.clone());
             problems.push(StoreProblem { path: new.dir.clone(), what });
@@ -614,6 +674,12 @@ fn add(
             kept.push(new);
         }
     }
+}
+
+/// Whether two runs have the same document. Asked of the very few that share an identity.
+fn same_document(left: &Path, right: &Path) -> bool {
+    let read = |dir: &Path| fs::read(dir.join("findings.json")).ok();
+    read(left).is_some_and(|left| Some(left) == read(right))
 }
 
 fn name_of(path: &Path) -> String {

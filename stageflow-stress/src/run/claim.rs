@@ -4,18 +4,23 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
 use super::environment;
 use super::files::{locked, write_atomically};
+use super::ignored::ignored;
 use super::invocation::Invocation;
+#[cfg(feature = "cli")]
+use super::invocation::seed_of;
 use super::slug::slug;
 use super::state::{EntryInfo, Environment, RunInfo};
 use crate::journal;
+#[cfg(feature = "cli")]
+use crate::journal::record::ContextFact;
 use crate::redact;
 use crate::settings::Settings;
+use crate::terminal::say;
 
 /// Format of the store and of a run folder.
 pub const FORMAT: u32 = 1;
@@ -30,6 +35,9 @@ struct Shared {
     git_dirty: Option<bool>,
     /// Entry → run folder, relative to the runs directory.
     runs: BTreeMap<String, PathBuf>,
+    /// Rules of git that would drop what must be kept, where runs are kept.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    git_drops: Vec<String>,
 }
 
 /// Minor format: a reader of an earlier one understands what it needs, a writer would leave out what it does not know.
@@ -143,6 +151,7 @@ pub fn claim(
                 git_commit,
                 git_dirty,
                 runs: BTreeMap::new(),
+                git_drops: git_drops(runs, settings),
             }
         });
         if let Some(relative) = shared.runs.get(&entry.id) {
@@ -152,7 +161,7 @@ pub fn claim(
                 return Ok((dir, info));
             }
         }
-        let (relative, run_id) = next_folder(runs, &entry.id)?;
+        let (relative, run_id) = next_folder(runs, &entry.id, &journal::now()[..10])?;
         let dir = runs.join(&relative);
         let info = RunInfo {
             format: FORMAT,
@@ -170,6 +179,7 @@ pub fn claim(
             citations: settings.citations.clone(),
             ci: environment::ci_labels(),
             shards: Vec::new(),
+            git_drops: shared.git_drops.clone(),
         };
         fs::create_dir_all(dir.join(".stageflow/journal"))?;
         write_json(&dir.join(".stageflow/run.json"), &info)?;
@@ -179,6 +189,19 @@ pub fn claim(
     })
 }
 
+/// Where runs are kept, what git would drop of them all the same. Asked once an invocation, and said at once: whoever learns of
+/// it from a report may be missing that report.
+fn git_drops(runs: &Path, settings: &Settings) -> Vec<String> {
+    if !settings.keep {
+        return Vec::new();
+    }
+    let drops: Vec<String> = ignored(runs).iter().map(|problem| problem.below(&settings.root)).collect();
+    for problem in &drops {
+        say!("stageflow-stress: `keep = true`, and git would not keep these runs: {problem}");
+    }
+    drops
+}
+
 /// A run folder of its own, which belongs to no invocation of tests.
 #[cfg(feature = "cli")]
 pub fn claim_by_hand(settings: &Settings, entry: &EntryInfo) -> io::Result<PathBuf> {
@@ -186,6 +209,65 @@ pub fn claim_by_hand(settings: &Settings, entry: &EntryInfo) -> io::Result<PathB
     let invocation = Invocation { key: format!("by-hand-{}", uuid::Uuid::now_v7()), runner: "direct" };
     let seed = invocation.seed();
     claim(&settings.runs, settings, &invocation, seed, entry).map(|(dir, _)| dir)
+}
+
+/// A run that another tool made, as far as its document tells.
+#[cfg(feature = "cli")]
+pub struct Origin {
+    /// Its identity.
+    pub uuid: String,
+    /// When it started.
+    pub started_at: Option<String>,
+    /// What is known of its setting.
+    pub facts: Vec<ContextFact>,
+}
+
+/// The folder of a run of another tool: the one that it was given before, else a new one. Nothing is said of this machine
+/// and this working tree: the run was made elsewhere.
+#[cfg(feature = "cli")]
+pub fn claim_import(settings: &Settings, entry: &EntryInfo, origin: Origin) -> io::Result<PathBuf> {
+    let runs = &settings.runs;
+    prepare(runs, settings.keep)?;
+    let invocation = format!("import-{}", origin.uuid);
+    locked(&runs.join(".stageflow/lock"), || {
+        let items = fs::read_dir(runs.join(&entry.id)).into_iter().flatten().flatten();
+        let mut folders: Vec<PathBuf> = items.map(|item| item.path()).collect();
+        folders.sort();
+        let is_same = |dir: &PathBuf| read_info(dir).is_some_and(|info| info.invocation == invocation);
+        if let Some(dir) = folders.into_iter().find(is_same) {
+            return Ok(dir);
+        }
+        let started_at = origin.started_at.unwrap_or_else(journal::now);
+        let (relative, run_id) = next_folder(runs, &entry.id, &started_at[..10])?;
+        let unknown = || "not recorded".to_owned();
+        let info = RunInfo {
+            format: FORMAT,
+            run_id,
+            uuid: origin.uuid,
+            entry: entry.clone(),
+            started_at,
+            seed: seed_of(&[&invocation]),
+            invocation,
+            git_commit: None,
+            git_dirty: None,
+            environment: Environment {
+                os: unknown(),
+                target: unknown(),
+                profile: unknown(),
+                ..Environment::default()
+            },
+            known: Some(settings.known.clone()),
+            settings: origin.facts,
+            citations: Vec::new(),
+            ci: BTreeMap::new(),
+            shards: Vec::new(),
+            git_drops: git_drops(runs, settings),
+        };
+        let dir = runs.join(relative);
+        fs::create_dir_all(dir.join(".stageflow/journal"))?;
+        write_json(&dir.join(".stageflow/run.json"), &info)?;
+        Ok(dir)
+    })
 }
 
 /// The run folders that the processes of an invocation have claimed, by entry.
@@ -203,9 +285,8 @@ pub fn count_folders(runs: &Path) -> usize {
     names(runs).map(|entry| names(&runs.join(entry)).filter(is_run).count()).sum()
 }
 
-/// Creates the next folder of the entry for today (UTC). `create_dir` decides who gets it.
-fn next_folder(runs: &Path, entry: &str) -> io::Result<(PathBuf, String)> {
-    let date = humantime::format_rfc3339_seconds(SystemTime::now()).to_string()[..10].to_owned();
+/// Creates the next folder of the entry for a day (UTC). `create_dir` decides who gets it.
+fn next_folder(runs: &Path, entry: &str, date: &str) -> io::Result<(PathBuf, String)> {
     let entry_dir = runs.join(entry);
     fs::create_dir_all(&entry_dir)?;
     let prefix = format!("run-{date}-");
@@ -251,8 +332,9 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let runs = directory.path();
         let mut claimed: Vec<String> = std::thread::scope(|scope| {
-            let threads: Vec<_> =
-                (0..8).map(|_| scope.spawn(|| next_folder(runs, "DAG-005").unwrap().1)).collect();
+            let threads: Vec<_> = (0..8)
+                .map(|_| scope.spawn(|| next_folder(runs, "DAG-005", "2026-01-14").unwrap().1))
+                .collect();
             threads.into_iter().map(|thread| thread.join().unwrap()).collect()
         });
         claimed.sort();
@@ -270,6 +352,39 @@ mod tests {
         let error = prepare(directory.path(), false).unwrap_err().to_string();
         assert!(error.contains("format 9") && error.contains("format 1"), "{error}");
         assert_eq!(fs::read_to_string(&format).unwrap(), "9\n");
+    }
+
+    #[test]
+    fn where_runs_are_kept_what_git_would_drop_is_noted_once_and_told() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = directory.path();
+        let git = |arguments: &[&str]| {
+            std::process::Command::new("git")
+                .args(arguments)
+                .current_dir(root)
+                .status()
+                .is_ok_and(|s| s.success())
+        };
+        // Without git there is nothing to ask.
+        if !git(&["init", "-q"]) {
+            return;
+        }
+        fs::write(root.join(".gitignore"), "*.json\n").unwrap();
+        fs::write(root.join("Cargo.toml"), "[workspace]\n").unwrap();
+        let mut settings = Settings::load(root).unwrap();
+        (settings.root, settings.runs) = (root.to_owned(), root.join("runs"));
+        let invocation = Invocation { key: "k".to_owned(), runner: "direct" };
+        let entry = crate::report::fixture_run().info.entry;
+        settings.keep = true;
+        prepare(&settings.runs, true).unwrap();
+        let (_, info) = claim(&settings.runs, &settings, &invocation, 1, &entry).unwrap();
+        let [drops] = info.git_drops.as_slice() else { panic!("{:?}", info.git_drops) };
+        assert!(drops.starts_with(".gitignore:1: `*.json` drops findings.json"), "{drops}");
+        assert!(drops.contains("write instead: /runs/*/run-*/results/logs/*.log"), "{drops}");
+        settings.keep = false;
+        let other = Invocation { key: "l".to_owned(), runner: "direct" };
+        let (_, info) = claim(&settings.runs, &settings, &other, 1, &entry).unwrap();
+        assert_eq!(info.git_drops, [] as [String; 0], "runs that are not kept lose nothing");
     }
 
     #[test]

@@ -21,18 +21,32 @@ pub fn write_whole(path: &Path, content: &[u8]) -> io::Result<()> {
     replace(path, content, |_| Ok(()))
 }
 
+/// Replaces a file by what `write` writes, as a whole. It is not waited for: what can be computed again may be lost to a power cut.
+pub fn write_through(path: &Path, write: impl FnOnce(&File) -> io::Result<()>) -> io::Result<()> {
+    let path = match path.parent() {
+        Some(parent) if parent.as_os_str().is_empty() => &Path::new(".").join(path),
+        _ => path,
+    };
+    put(path, write)
+}
+
 fn replace(path: &Path, content: &[u8], settle: impl FnOnce(&File) -> io::Result<()>) -> io::Result<()> {
-    let directory = path.parent().ok_or_else(|| io::Error::other("a file needs a directory"))?;
-    fs::create_dir_all(directory)?;
     // A reader that watches modification times need not wake for the same bytes.
     if fs::read(path).is_ok_and(|existing| existing == content) {
         return Ok(());
     }
-    let temporary = directory.join(format!(".tmp-{}", uuid::Uuid::now_v7()));
-    let written = File::create(&temporary).and_then(|mut file| {
+    put(path, |mut file| {
         file.write_all(content)?;
-        settle(&file)
-    });
+        settle(file)
+    })
+}
+
+/// Writes beside the file, and puts it in its place.
+fn put(path: &Path, write: impl FnOnce(&File) -> io::Result<()>) -> io::Result<()> {
+    let directory = path.parent().ok_or_else(|| io::Error::other("a file needs a directory"))?;
+    fs::create_dir_all(directory)?;
+    let temporary = directory.join(format!(".tmp-{}", uuid::Uuid::now_v7()));
+    let written = File::create(&temporary).and_then(|file| write(&file));
     if let Err(error) = written.and_then(|()| fs::rename(&temporary, path)) {
         let _ = fs::remove_file(&temporary);
         return Err(error);

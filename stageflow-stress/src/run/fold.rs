@@ -1,19 +1,19 @@
 //! From journals to [`RunState`]: pure reading, the same result whoever does it and however often.
 
 use std::collections::{BTreeMap, HashSet};
-use std::fs;
 use std::io;
 use std::path::Path;
 
 use super::catalogue::{self, PlaceState};
 use super::claim::read_info;
+use super::contents::Contents;
 use super::shards::Shards;
-use super::state::{RunState, Sighting, StoredFinding, TestState, Timed};
+use super::state::{ImportedFrom, RunState, Sighting, StoredFinding, TestState, Timed};
 use crate::finding::alike::Words;
 use crate::finding::time::nanos;
-use crate::finding::{Counted, Finding, FindingType, Foreign, fingerprint};
+use crate::finding::{Counted, Document, Finding, FindingType, Foreign, fingerprint};
 use crate::journal::record::{
-    Envelope, FindingRecord, ImportedRecord, Loss, ProcessInfo, Record, TestStatus,
+    Envelope, FindingRecord, ImportedDocument, ImportedRecord, Loss, ProcessInfo, Record, TestStatus,
 };
 use crate::journal::{self, JournalRead};
 use crate::{Severity, sys};
@@ -32,23 +32,20 @@ pub fn read_state(dir: &Path) -> io::Result<RunState> {
             dir.display()
         ))
     })?;
-    if super::retention::Taken::of(dir).is_archived() {
-        return Err(io::Error::other("it is archived; restore it first"));
-    }
+    let contents = Contents::open(dir)?;
     let mut journals = Vec::new();
-    for item in fs::read_dir(dir.join(".stageflow/journal"))? {
-        let path = item?.path();
-        if path.extension().is_some_and(|extension| extension == "jsonl") {
-            journals.push((path.clone(), journal::read(&path)?));
-        }
+    for name in contents.journals()? {
+        let bytes = contents.read(&format!(".stageflow/journal/{name}"))?;
+        journals.push((name, journal::parse(&bytes)));
     }
-    journals.sort_by(|(left_path, left), (right_path, right)| {
+    journals.sort_by(|(left_name, left), (right_name, right)| {
         let start = |read: &JournalRead| read.records.first().map(|record| record.ts.clone());
-        start(left).cmp(&start(right)).then_with(|| left_path.cmp(right_path))
+        start(left).cmp(&start(right)).then_with(|| left_name.cmp(right_name))
     });
 
     let shards = Shards::read(dir)?;
     let mut fold = Fold {
+        contents,
         shards,
         state: RunState {
             last_at: info.started_at.clone(),
@@ -58,6 +55,7 @@ pub fn read_state(dir: &Path) -> io::Result<RunState> {
             tests: Vec::new(),
             findings: Vec::new(),
             ledger: Vec::new(),
+            imports: Vec::new(),
             catalogue: None,
             losses: Vec::new(),
             unreadable_lines: 0,
@@ -67,8 +65,7 @@ pub fn read_state(dir: &Path) -> io::Result<RunState> {
         boots: BTreeMap::new(),
         of_tests: HashSet::new(),
     };
-    for (path, read) in journals {
-        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    for (name, read) in journals {
         fold.journal(&name, read);
     }
     // The runs directory holds the entries' folders, which hold the runs.
@@ -80,6 +77,7 @@ pub fn read_state(dir: &Path) -> io::Result<RunState> {
 }
 
 struct Fold {
+    contents: Contents,
     shards: Shards,
     state: RunState,
     findings: BTreeMap<String, StoredFinding>,
@@ -116,6 +114,7 @@ impl Fold {
                 }
                 Record::Loss(loss) => self.lose(&loss.what, loss.count, &loss.why),
                 Record::Imported(imported) => self.imported(&imported, envelope.ts),
+                Record::ImportedDocument(document) => self.imported_document(document),
                 _ => match envelope.test.and_then(|number| tests.get(&number)) {
                     Some(&position) => self.test_record(position, self.relocated(name, envelope)),
                     None => self.lose("record", 1, "belongs to a test whose start is not in the journal"),
@@ -181,6 +180,7 @@ impl Fold {
             Record::Note(note) => test.notes.push(note),
             Record::Citation(citation) => test.citations.push(citation),
             Record::Context(fact) => test.facts.push(fact),
+            Record::LogRule(rule) => test.log_rules.push(rule),
             Record::DxScore(score) => test.dx_scores.push(score),
             Record::DxTime(time) => test.dx_times.push(time),
             Record::Documentation(feedback) => test.documentation.push(feedback),
@@ -210,7 +210,11 @@ impl Fold {
                     test.end = Some(*end);
                 }
             }
-            Record::Open(_) | Record::TestStart(_) | Record::Loss(_) | Record::Imported(_) => {}
+            Record::Open(_)
+            | Record::TestStart(_)
+            | Record::Loss(_)
+            | Record::Imported(_)
+            | Record::ImportedDocument(_) => {}
         }
     }
 
@@ -241,17 +245,57 @@ impl Fold {
             self.lose("imported finding", 1, "it is no JSON object");
             return;
         };
-        let print = fingerprint(&self.state.info.entry.id, &foreign.finding);
+        let entry = &self.state.info.entry.id;
+        let print = foreign.fingerprint.clone().unwrap_or_else(|| fingerprint(entry, &foreign.finding));
         let created_at = foreign.created_at.clone().unwrap_or(at);
         let updated_at = foreign.updated_at.clone().unwrap_or_else(|| created_at.clone());
-        self.findings.entry(print.clone()).or_insert_with(|| StoredFinding {
+        let mut new = StoredFinding {
             occurrences: 1,
             updated_at,
             known: foreign.known,
             aliases: foreign.id.into_iter().collect(),
             foreign: Some(foreign.fields),
-            ..StoredFinding::new(print, foreign.finding, format!("import:{}", record.source), created_at)
-        });
+            ..StoredFinding::new(
+                print.clone(),
+                foreign.finding,
+                format!("import:{}", record.source),
+                created_at,
+            )
+        };
+        let Some(old) = self.findings.remove(&print) else {
+            self.findings.insert(print, new);
+            return;
+        };
+        // A later version of the document says more of the same finding; what a test recorded here says most. Which of two
+        // stays does not depend on the order in which they were imported.
+        let version = |stored: &StoredFinding| {
+            let text = stored.foreign.as_ref().map(ToString::to_string);
+            (text.is_none(), stored.updated_at.clone(), text)
+        };
+        let mut old = old;
+        if version(&old) > version(&new) {
+            std::mem::swap(&mut old, &mut new);
+        }
+        new.created_at = new.created_at.min(old.created_at);
+        for alias in old.aliases {
+            if !new.aliases.contains(&alias) {
+                new.aliases.push(alias);
+            }
+        }
+        new.aliases.sort();
+        self.findings.insert(print, new);
+    }
+
+    fn imported_document(&mut self, record: ImportedDocument) {
+        let Ok(Document { metadata, .. }) = Document::parse(record.json.as_bytes()) else {
+            self.lose("imported document", 1, "it is no findings document");
+            return;
+        };
+        let import =
+            ImportedFrom { source: record.source, status: metadata.status, summary: metadata.summary };
+        if !self.state.imports.contains(&import) {
+            self.state.imports.push(import);
+        }
     }
 
     /// A test that started in a process which is gone without having recorded the test's end.
@@ -260,7 +304,7 @@ impl Fold {
         let test = &mut self.state.tests[position];
         test.status = TestStatus::Crashed;
         let name = test.start.name.clone();
-        let log = fs::read(self.state.dir.join(&test.start.log)).unwrap_or_default();
+        let log = self.contents.read(&test.start.log).unwrap_or_default();
         let log = String::from_utf8_lossy(&log);
         let excerpt = crate::log::excerpt(&log, 20);
         let mut finding = Finding::new(FindingType::Reliability, "the process ended inside the test")

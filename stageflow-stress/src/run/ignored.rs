@@ -35,6 +35,13 @@ pub enum IgnoreProblemKind {
     MatchesNothing,
 }
 
+impl IgnoreProblem {
+    /// The same in words, with the file as seen from a directory above it.
+    pub(super) fn below(&self, root: &Path) -> String {
+        IgnoreProblem { file: shown_below(root, &self.file).into(), ..self.clone() }.to_string()
+    }
+}
+
 impl fmt::Display for IgnoreProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (file, line, pattern) = (self.file.display(), self.line, &self.pattern);

@@ -5,12 +5,20 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+#[cfg(feature = "cli")]
+use super::claim::{Origin, claim_import};
 use super::files::write_whole;
+#[cfg(feature = "cli")]
+use super::state::EntryInfo;
 use super::write::{FoldError, write_folder};
-use crate::finding::{Document, DocumentError};
+use crate::finding::time::is_rfc3339;
+use crate::finding::{Document, DocumentError, DocumentMetadata};
 use crate::journal;
-use crate::journal::record::{Envelope, ImportedRecord, ProcessInfo, Record};
-use crate::sys;
+#[cfg(feature = "cli")]
+use crate::journal::record::{ContextFact, Fact};
+use crate::journal::record::{Envelope, ImportedDocument, ImportedRecord, ProcessInfo, Record};
+#[cfg(feature = "cli")]
+use crate::settings::Settings;
 
 /// Why a document was not imported.
 #[derive(Debug, thiserror::Error)]
@@ -49,11 +57,69 @@ pub enum ImportError {
 pub fn import(dir: impl AsRef<Path>, document: &[u8], source: &str) -> Result<usize, ImportError> {
     let dir = dir.as_ref();
     let read = Document::parse(document)?;
-    let findings: Vec<String> = read.findings.iter().map(|finding| finding.to_json()).collect();
-    record(dir, &findings, source)
-        .map_err(|error| ImportError::Io { path: dir.to_owned(), source: error })?;
+    write(dir, &read, source)?;
+    Ok(read.findings.len())
+}
+
+/// Records a document and computes the folder anew. Whether anything of it was new.
+fn write(dir: &Path, document: &Document, source: &str) -> Result<bool, ImportError> {
+    let failed = |error| ImportError::Io { path: dir.to_owned(), source: error };
+    // Where findings.json was there before this library, it is taken over first.
+    let findings: Vec<String> = document.findings.iter().map(|finding| finding.to_json()).collect();
+    let about = ImportedDocument { source: source.to_owned(), json: document.without_findings() };
+    let new = record(dir, &findings, Some((about, said_at(document))), source).map_err(failed)?;
     write_folder(dir)?;
-    Ok(findings.len())
+    Ok(new)
+}
+
+/// When a document was made, as it says.
+fn said_at(document: &Document) -> Option<String> {
+    let DocumentMetadata { completed_at, started_at, .. } = &document.metadata;
+    completed_at.clone().or_else(|| started_at.clone()).filter(|at| is_rfc3339(at))
+}
+
+/// A document that has become a run of its own.
+#[cfg(feature = "cli")]
+#[derive(Debug)]
+pub(crate) struct ImportedRun {
+    /// Its folder.
+    pub dir: PathBuf,
+    /// Whether anything of it was new.
+    pub new: bool,
+}
+
+/// Takes a document over as a run of its own, and into the run that it has become before, if it has.
+#[cfg(feature = "cli")]
+pub(crate) fn import_as_run(
+    settings: &Settings,
+    entry: &EntryInfo,
+    document: &Document,
+    source: &str,
+) -> Result<ImportedRun, ImportError> {
+    let metadata = &document.metadata;
+    let digest = hmac_sha256::Hash::hash(&document.to_json());
+    let identity = metadata.agent_run_id.as_deref().and_then(|id| id.parse::<uuid::Uuid>().ok());
+    let uuid = identity.unwrap_or_else(|| {
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&digest[..16]);
+        uuid::Builder::from_custom_bytes(bytes).into_uuid()
+    });
+    let fact = |fact, value: &Option<String>| value.clone().map(|value| ContextFact { fact, value });
+    let origin = Origin {
+        uuid: uuid.to_string(),
+        started_at: metadata.started_at.clone().filter(|at| is_rfc3339(at)),
+        facts: [
+            fact(Fact::AgentModel, &metadata.agent_model),
+            fact(Fact::StageflowVersion, &metadata.stageflow_version),
+        ]
+        .into_iter()
+        .flatten()
+        .collect(),
+    };
+    let dir = claim_import(settings, entry, origin)
+        .map_err(|source| ImportError::Io { path: settings.runs.clone(), source })?;
+    let new = write(&dir, document, source)?;
+    Ok(ImportedRun { dir, new })
 }
 
 /// Where a fold notes what it wrote, so that it knows a document that somebody else wrote.
@@ -74,7 +140,10 @@ pub(super) fn take_over(dir: &Path) -> io::Result<()> {
         .filter(|finding| finding.fingerprint.is_none())
         .map(|finding| finding.to_json())
         .collect();
-    if foreign.is_empty() { Ok(()) } else { record(dir, &foreign, "findings.json of this folder") }
+    if !foreign.is_empty() {
+        record(dir, &foreign, None, "findings.json of this folder")?;
+    }
+    Ok(())
 }
 
 /// Notes what was written.
@@ -82,21 +151,29 @@ pub(super) fn note_written(dir: &Path, document: &[u8]) -> io::Result<()> {
     write_whole(&dir.join(WRITTEN), format!("{:08x}\n", crc32fast::hash(document)).as_bytes())
 }
 
-/// Writes a journal of imported findings. Its name is that of its content, so that the same findings make one journal.
-fn record(dir: &Path, findings: &[String], source: &str) -> io::Result<()> {
-    let digest = hmac_sha256::Hash::hash(findings.join("\n").as_bytes());
+/// Writes a journal of imported findings, unless it is there. Its name is that of its content, and it says nothing of who
+/// imported them and when: the same document makes the same journal on every machine, and merging finds one.
+fn record(
+    dir: &Path,
+    findings: &[String],
+    about: Option<(ImportedDocument, Option<String>)>,
+    source: &str,
+) -> io::Result<bool> {
+    let (about, at) = about.map_or((None, None), |(about, at)| (Some(about), at));
+    let parts = about.iter().map(|about| about.json.as_str()).chain(findings.iter().map(String::as_str));
+    let digest = hmac_sha256::Hash::hash(parts.collect::<Vec<_>>().join("\n").as_bytes());
     let id: String = digest[..8].iter().map(|byte| format!("{byte:02x}")).collect();
     let path = dir.join(format!(".stageflow/journal/import-{id}.jsonl"));
     if path.exists() {
-        return Ok(());
+        return Ok(false);
     }
-    let ts = journal::timestamp(SystemTime::now());
+    let ts = at.unwrap_or_else(|| journal::timestamp(SystemTime::now()));
     let process = ProcessInfo {
         journal: id,
-        host: sys::host_name(),
-        pid: std::process::id(),
-        start_ticks: sys::own_start_ticks(),
-        boot: sys::boot_id(),
+        host: String::new(),
+        pid: 0,
+        start_ticks: 0,
+        boot: String::new(),
         up: None,
         sdk: env!("CARGO_PKG_VERSION").to_owned(),
         command: Vec::new(),
@@ -107,7 +184,9 @@ fn record(dir: &Path, findings: &[String], source: &str) -> io::Result<()> {
         Record::Imported(Box::new(record))
     });
     let mut text = String::new();
-    for (record, seq) in std::iter::once(Record::Open(Box::new(process))).chain(records).zip(0..) {
+    let first = [Some(Record::Open(Box::new(process))), about.map(Record::ImportedDocument)];
+    let first = first.into_iter().flatten();
+    for (record, seq) in first.chain(records).zip(0..) {
         let envelope = Envelope { v: journal::FORMAT, seq, t: seq, ts: ts.clone(), test: None, r: record };
         text.push_str(&journal::encode(&envelope).map_err(io::Error::from)?);
     }
@@ -117,7 +196,8 @@ fn record(dir: &Path, findings: &[String], source: &str) -> io::Result<()> {
     let mut file = OpenOptions::new().create(true).truncate(true).write(true).open(&temporary)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()?;
-    fs::rename(temporary, path)
+    fs::rename(temporary, path)?;
+    Ok(true)
 }
 
 #[cfg(test)]

@@ -7,9 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use super::claim::{self, read_info};
+use super::contents::Contents;
 use super::files::{locked, shown_below, write_atomically};
+use super::retention::Taken;
 use super::shards::{Shard, Shards, stored_as};
 use super::state::RunInfo;
 use super::write::write_folder;
@@ -25,6 +28,9 @@ pub enum MergeError {
     /// The folder is no run folder of this library.
     #[error("{} is no run folder: `.stageflow/run.json` is missing or unreadable", .0.display())]
     NoRun(PathBuf),
+    /// The run that others would become part of is archived.
+    #[error("{} is archived, and runs of it were to be merged into it; restore it first", .0.display())]
+    Archived(PathBuf),
     /// A file cannot be read or written.
     #[error("{}: {source}", path.display())]
     Io {
@@ -159,7 +165,7 @@ fn merge_into(
         move |source| MergeError::Io { path, source }
     };
     fs::create_dir_all(&entry_dir).map_err(failed(&entry_dir))?;
-    let mut shards: BTreeMap<String, (Shard, PathBuf)> = BTreeMap::new();
+    let mut shards: BTreeMap<String, (Shard, Rc<Contents>)> = BTreeMap::new();
     for dir in dirs {
         for (shard, from) in shards_of(dir).map_err(failed(dir))? {
             shards.entry(shard.info.uuid.clone()).or_insert((shard, from));
@@ -175,6 +181,9 @@ fn merge_into(
         })
     });
     if let Some(dir) = &existing {
+        if Taken::of(dir).is_archived() {
+            return Err(MergeError::Archived(dir.clone()));
+        }
         for (shard, from) in shards_of(dir).map_err(failed(dir))? {
             shards.entry(shard.info.uuid.clone()).or_insert((shard, from));
         }
@@ -197,7 +206,7 @@ fn merge_into(
 
     locked(&dir.join(".stageflow/lock"), || unite(&dir, &info, &shards)).map_err(failed(&dir))?;
     for (shard, from) in shards.values() {
-        catalogues(from, &shard.info, into, &info).map_err(failed(from))?;
+        catalogues(from.dir(), &shard.info, into, &info).map_err(failed(from.dir()))?;
     }
     locked(&entry_dir.join(".lock"), || {
         let path = entry_dir.join(REGISTRY_FILE);
@@ -224,15 +233,19 @@ fn merge_into(
 }
 
 /// The runs of which a folder is made, each with the folder in which its files lie; of a run that was not merged, itself.
-fn shards_of(dir: &Path) -> io::Result<Vec<(Shard, PathBuf)>> {
+fn shards_of(dir: &Path) -> io::Result<Vec<(Shard, Rc<Contents>)>> {
+    let contents = Rc::new(Contents::open(dir)?);
     let Shards(merged) = Shards::read(dir)?;
     if !merged.is_empty() {
-        return Ok(merged.into_iter().map(|shard| (shard, dir.to_owned())).collect());
+        return Ok(merged.into_iter().map(|shard| (shard, contents.clone())).collect());
     }
     let info = read_info(dir).ok_or_else(|| io::Error::other("it is no run folder"))?;
     let mut files = BTreeMap::new();
-    for folder in ["results", "mocks", "pipelines", "tests"] {
+    for folder in FOLDERS {
         sums(dir, &dir.join(folder), &mut files)?;
+    }
+    for (path, content) in contents.archived().filter(|(path, _)| is_taken_over(path)) {
+        files.insert(path.to_owned(), crc32fast::hash(content));
     }
     let ids = fs::read(dir.join("findings.json")).ok().and_then(|bytes| Document::parse(&bytes).ok());
     let ids = ids
@@ -240,25 +253,22 @@ fn shards_of(dir: &Path) -> io::Result<Vec<(Shard, PathBuf)>> {
         .flat_map(|document| document.findings)
         .filter_map(|finding| Some((finding.fingerprint?, finding.id)))
         .collect();
-    let journals = journals(dir)?.into_keys().collect();
-    Ok(vec![(Shard { info, journals, files, ids }, dir.to_owned())])
+    let journals = contents.journals()?;
+    Ok(vec![(Shard { info, journals, files, ids }, contents)])
 }
 
-/// The journals of a folder, by name.
-fn journals(dir: &Path) -> io::Result<BTreeMap<String, PathBuf>> {
-    let mut journals = BTreeMap::new();
-    for item in fs::read_dir(dir.join(".stageflow/journal"))? {
-        let path = item?.path();
-        if path.extension().is_some_and(|extension| extension == "jsonl") {
-            let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-            journals.insert(name, path);
-        }
-    }
-    Ok(journals)
-}
+/// Folders with files that records name or tests saved.
+const FOLDERS: [&str; 4] = ["results", "mocks", "pipelines", "tests"];
 
 /// Files that are computed from the journals, so that they are not taken over.
 const COMPUTED: [&str; 3] = ["results/metrics/", "results/summary.json", "results/tests.json"];
+
+fn is_taken_over(path: &str) -> bool {
+    let top = path.split('/').next().unwrap_or_default();
+    FOLDERS.contains(&top)
+        && !COMPUTED.iter().any(|computed| path.starts_with(computed))
+        && !path.contains("/.")
+}
 
 fn sums(root: &Path, directory: &Path, files: &mut BTreeMap<String, u32>) -> io::Result<()> {
     let items = match fs::read_dir(directory) {
@@ -271,8 +281,7 @@ fn sums(root: &Path, directory: &Path, files: &mut BTreeMap<String, u32>) -> io:
         let relative = shown_below(root, &path);
         if path.is_dir() {
             sums(root, &path, files)?;
-        } else if !COMPUTED.iter().any(|computed| relative.starts_with(computed)) && !relative.contains("/.")
-        {
+        } else if is_taken_over(&relative) {
             files.insert(relative, crc32fast::hash(&fs::read(&path)?));
         }
     }
@@ -280,13 +289,13 @@ fn sums(root: &Path, directory: &Path, files: &mut BTreeMap<String, u32>) -> io:
 }
 
 /// Brings journals and files of all runs into one folder.
-fn unite(dir: &Path, info: &RunInfo, shards: &BTreeMap<String, (Shard, PathBuf)>) -> io::Result<()> {
+fn unite(dir: &Path, info: &RunInfo, shards: &BTreeMap<String, (Shard, Rc<Contents>)>) -> io::Result<()> {
     let before = Shards::read(dir)?;
     fs::create_dir_all(dir.join(".stageflow/journal"))?;
     let mut lines: BTreeMap<&str, Lines> = BTreeMap::new();
     for (shard, from) in shards.values() {
         for name in &shard.journals {
-            let bytes = fs::read(from.join(".stageflow/journal").join(name))?;
+            let bytes = from.read(&format!(".stageflow/journal/{name}"))?;
             lines.entry(name).or_default().add(&bytes);
         }
     }
@@ -303,16 +312,16 @@ fn unite(dir: &Path, info: &RunInfo, shards: &BTreeMap<String, (Shard, PathBuf)>
     }
     let after = Shards(shards.values().map(|(shard, _)| shard.clone()).collect());
     for (shard, from) in shards.values() {
-        let of_from = if from == dir { &before } else { &Shards::read(from)? };
+        let of_from = if from.dir() == dir { &before } else { &Shards::read(from.dir())? };
         for (path, sum) in &shard.files {
             let source = if of_from.clashes(path) { stored_as(path, *sum) } else { path.clone() };
             let target = if after.clashes(path) { stored_as(path, *sum) } else { path.clone() };
-            let (source, target) = (from.join(source), dir.join(target));
-            if source == target || target.exists() {
+            let (here, target) = (from.dir().join(&source), dir.join(target));
+            if here == target || target.exists() {
                 continue;
             }
-            // A file that retention took away is not there any more.
-            if let Ok(content) = fs::read(&source) {
+            // A file that was deleted is not there any more.
+            if let Ok(content) = from.read(&source) {
                 write_atomically(&target, &content)?;
             }
         }

@@ -3,6 +3,8 @@
 mod aggregate;
 mod catalogue;
 mod claim;
+mod contents;
+mod crashed;
 mod environment;
 mod files;
 mod fold;
@@ -26,6 +28,8 @@ mod write;
 
 pub use aggregate::{Aggregate, AggregateOptions, AggregatedFinding, aggregate};
 pub use ignored::{IgnoreProblem, IgnoreProblemKind, ignored};
+#[cfg(feature = "cli")]
+pub(crate) use import::import_as_run;
 pub use import::{ImportError, import};
 pub use merge::{MergeError, Merged, Together, merge};
 #[cfg(feature = "cli")]
@@ -44,6 +48,11 @@ pub(crate) use claim::claim_by_hand;
 #[cfg(any(feature = "cli", feature = "load"))]
 pub(crate) use claim::read_info;
 pub(crate) use claim::{folders_of, newer_major_format};
+#[cfg(feature = "html")]
+pub(crate) use contents::Contents;
+#[cfg(feature = "cli")]
+pub(crate) use contents::read_stored;
+pub(crate) use crashed::write_trace;
 pub(crate) use files::{create_unique, locked, shown_below, write_atomically, write_whole};
 #[cfg(feature = "cli")]
 pub(crate) use fold::read_state;

@@ -1,6 +1,6 @@
 //! What of old runs stays: findings, reports and configuration for ever, where they are; the rest compressed, or gone.
 //!
-//! An archived run stays a run: its folder keeps everything that commands read, and the rest lies beside it in
+//! An archived run stays a run: its folder keeps what people read, and commands read the rest from
 //! `runs/{ENTRY}/archive/{run}.tar.gz`.
 
 use std::collections::BTreeMap;
@@ -396,6 +396,27 @@ mod archive {
         Ok(done(&taken))
     }
 
+    /// The archived files of a run, each as the folder says that it was.
+    pub(in crate::run) fn held(
+        dir: &Path,
+        taken: &Taken,
+    ) -> Result<BTreeMap<String, Vec<u8>>, RetentionError> {
+        let (Some(relative), Some(entry)) = (&taken.archive, dir.parent()) else {
+            return Err(RetentionError::NotArchived(dir.to_owned()));
+        };
+        let path = entry.join(relative);
+        let mut held = unpack(&fs::read(&path).map_err(failed(&path))?).map_err(failed(&path))?;
+        for (file, expected) in &taken.archived {
+            let whole = held.get(file).is_some_and(|content| crc32fast::hash(content) == expected.crc);
+            if !whole {
+                return Err(RetentionError::Damaged { path, file: file.clone() });
+            }
+        }
+        // Only what the folder says it gave away: an archive that somebody changed holds nothing else.
+        held.retain(|file, _| taken.archived.contains_key(file));
+        Ok(held)
+    }
+
     /// Brings everything of an archived run back, and removes the archive. Returns how many files it held.
     ///
     /// # Errors
@@ -404,24 +425,14 @@ mod archive {
     pub fn restore(dir: impl AsRef<Path>) -> Result<usize, RetentionError> {
         let dir = dir.as_ref();
         let mut taken = Taken::of(dir);
+        for (file, content) in held(dir, &taken)? {
+            let target = dir.join(file);
+            write_atomically(&target, &content).map_err(failed(&target))?;
+        }
         let (Some(relative), Some(entry)) = (taken.archive.take(), dir.parent()) else {
             return Err(RetentionError::NotArchived(dir.to_owned()));
         };
         let path = entry.join(relative);
-        let held = unpack(&fs::read(&path).map_err(failed(&path))?).map_err(failed(&path))?;
-        for (file, expected) in &taken.archived {
-            let whole = held.get(file).is_some_and(|content| crc32fast::hash(content) == expected.crc);
-            if !whole {
-                return Err(RetentionError::Damaged { path, file: file.clone() });
-            }
-        }
-        // Only what the folder says it gave away: an archive that somebody changed writes nothing else.
-        for file in taken.archived.keys() {
-            if let Some(content) = held.get(file) {
-                let target = dir.join(file);
-                write_atomically(&target, content).map_err(failed(&target))?;
-            }
-        }
         let count = taken.archived.len();
         taken.archived.clear();
         if taken.deleted.is_empty() {
@@ -455,6 +466,8 @@ mod archive {
     }
 }
 
+#[cfg(feature = "cli")]
+pub(super) use archive::held;
 #[cfg(feature = "cli")]
 pub use archive::{Archived, archive, restore};
 

@@ -16,7 +16,7 @@ fn old_run(root: &Path, name: &str) -> PathBuf {
     for (path, content) in [
         (start.log.as_str(), vec![b'l'; 5000]),
         ("results/logs/it__t0_analysis.md", b"# Log\n".to_vec()),
-        ("results/traces/trace_1_x.json", b"{}".to_vec()),
+        ("results/traces/trace_1_x.json", br#"{"resourceSpans":[]}"#.to_vec()),
         ("results/golden/a.diff", b"-1\n+2\n".to_vec()),
         ("mocks/data/scale/big.bin", vec![7; 2 << 20]),
         ("tests/it.rs", b"fn main() {}".to_vec()),
@@ -67,6 +67,14 @@ fn an_archived_run_is_still_read_and_comes_back_byte_for_byte() {
     let before = tree(&dir);
     let query = || crate::FindingStore::open(directory.path()).unwrap();
     let findings_before = format!("{:?}", query().findings());
+    let state_before = super::super::fold::read_state(&dir).unwrap();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let merge = |name: &str| {
+        let into = elsewhere.path().join(name);
+        let merged = crate::run::merge([&dir], &into, crate::run::Together::SameSession).unwrap();
+        (tree(&merged[0].dir), merged[0].tests, merged[0].findings)
+    };
+    let merged_before = merge("before");
     let archived = archive(&dir).unwrap();
     assert_eq!(archived.archive, directory.path().join("DAG-005/archive/run-2026-01-14-001.tar.gz"));
     assert!(archived.packed * 10 < archived.bytes, "{archived:?}");
@@ -80,9 +88,17 @@ fn an_archived_run_is_still_read_and_comes_back_byte_for_byte() {
     assert_eq!(format!("{:?}", query().findings()), findings_before);
     let all = crate::run::aggregate(directory.path(), &crate::run::AggregateOptions::default()).unwrap();
     assert_eq!((all.total_runs, all.total_findings), (1, 1));
-    // It cannot be computed anew, and says so instead of writing an empty one.
+    // What its tests did is read from the archive, by whoever asks for it.
+    assert_eq!(super::super::fold::read_state(&dir).unwrap(), state_before);
+    assert_eq!(merge("archived"), merged_before);
+    let validation = crate::run::validate(&dir, None);
+    assert!(validation.problems.is_empty(), "{:?}", validation.problems);
+    let Record::TestStart(start) = started(0) else { unreachable!() };
+    assert_eq!(crate::run::read_stored(&dir.join(&start.log)).unwrap(), before[&start.log]);
+    assert!(crate::run::read_stored(&dir.join("results/logs/other.log")).is_err());
+    // Its files stay as they are.
     let error = crate::run::recover(&dir).unwrap_err().to_string();
-    assert!(error.contains("it is archived; restore it first"), "{error}");
+    assert!(error.contains("it is archived, so its files stay as they are"), "{error}");
     assert_eq!(archive(&dir).unwrap(), archived, "again: nothing happens");
     assert_eq!(due(directory.path(), Duration::from_secs(1)).unwrap(), [] as [PathBuf; 0]);
 
@@ -97,6 +113,8 @@ fn an_archived_run_is_still_read_and_comes_back_byte_for_byte() {
     bytes[middle] ^= 0xff;
     fs::write(&archived.archive, &bytes).unwrap();
     assert!(restore(&dir).is_err());
+    assert!(super::super::fold::read_state(&dir).is_err(), "and is not taken for an empty run");
+    assert!(!crate::run::validate(&dir, None).problems.is_empty());
     assert!(archived.archive.exists());
     let gone = prune(&dir, &PrunePolicy { archives: true, ..PrunePolicy::default() }).unwrap();
     assert!(gone.contains_key("../archive/run-2026-01-14-001.tar.gz") && !archived.archive.exists());

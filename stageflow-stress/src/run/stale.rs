@@ -6,7 +6,6 @@ use std::path::Path;
 
 use super::claim::read_info;
 use super::fold::read_state;
-use super::retention::Taken;
 use super::state::{RunState, TestState};
 use crate::Severity;
 use crate::finding::{
@@ -130,9 +129,7 @@ pub fn stale(store: &FindingStore, known: &KnownFindings) -> Vec<Stale> {
             .and_then(|info| info.git_commit);
         absence.not_read = later.len().saturating_sub(RUNS);
         for run in later.into_iter().rev().take(RUNS) {
-            let state = states.entry(&run.dir).or_insert_with(|| {
-                (!Taken::of(&run.dir).is_archived()).then(|| read_state(&run.dir).ok()).flatten()
-            });
+            let state = states.entry(&run.dir).or_insert_with(|| read_state(&run.dir).ok());
             match state {
                 Some(state) => count(&mut absence, found, state, commit.as_deref()),
                 None => absence.not_read += 1,

@@ -10,7 +10,7 @@ use crate::classify::{Priority, Risk};
 use crate::finding::{Counted, EvidenceItem, Finding, FindingStatus, Frequency};
 use crate::journal::record::{
     AssertionRecord, Check, Citation, ContextFact, DocumentationFeedback, DxScore, DxTime, GoldenRecord,
-    Hypothesis, KnownAs, LedgerRecord, Loss, Measured, Metric, Note, ObserverRecord, PanicRecord,
+    Hypothesis, KnownAs, LedgerRecord, LogRule, Loss, Measured, Metric, Note, ObserverRecord, PanicRecord,
     ProcessInfo, Sample, TestEnd, TestStart, TestStatus, Throughput,
 };
 
@@ -48,6 +48,9 @@ pub struct RunInfo {
     /// Labels of the continuous-integration system, where it set them.
     #[serde(default)]
     pub ci: BTreeMap<String, String>,
+    /// Rules of git that would drop what must be kept of it, where runs are kept.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub git_drops: Vec<String>,
     /// The runs of which it is made, where it was merged from several, by their identity.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub shards: Vec<String>,
@@ -116,10 +119,23 @@ pub struct RunState {
     pub last_at: String,
     /// What the invocation registered and ran; absent where no catalogue lies beside the run.
     pub catalogue: Option<CatalogueState>,
+    /// What the documents say of themselves from which findings were imported, in the order of their journals.
+    pub imports: Vec<ImportedFrom>,
     /// What was lost, summed over tests and journals. Empty means: nothing that anybody noticed.
     pub losses: Vec<Loss>,
     /// Journal lines that could not be read: torn by the end of a process, or damaged.
     pub unreadable_lines: u64,
+}
+
+/// A document of another tool, as far as it tells of its run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImportedFrom {
+    /// Where it came from.
+    pub source: String,
+    /// The status that it states.
+    pub status: Option<String>,
+    /// The summary that it gives.
+    pub summary: Option<String>,
 }
 
 /// A value with the time at which it was recorded.
@@ -164,6 +180,8 @@ pub struct TestState {
     pub citations: Vec<Citation>,
     /// Facts about its setting.
     pub facts: Vec<ContextFact>,
+    /// What its author declares of its log.
+    pub log_rules: Vec<LogRule>,
     /// Its scores of the developer experience.
     pub dx_scores: Vec<DxScore>,
     /// Its times of the developer experience.
@@ -267,6 +285,7 @@ impl TestState {
             notes: Vec::new(),
             citations: Vec::new(),
             facts: Vec::new(),
+            log_rules: Vec::new(),
             dx_scores: Vec::new(),
             dx_times: Vec::new(),
             documentation: Vec::new(),

@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use super::contents::Contents;
 use super::files::shown_below;
 use crate::finding::{
     AnyId, Doubt, DoubtKind, EntryId, FindingStatus, KnownFindings, LedgerFile, ResolutionType, time,
@@ -114,24 +116,34 @@ pub fn validate(dir: impl AsRef<Path>, known: Option<&KnownFindings>) -> Validat
     for path in files {
         let relative = shown_below(dir, &path);
         if Schema::of_file(&relative).is_some() {
-            file(&path, &relative, dir, known, &mut validation);
+            file(&path, fs::read(&path), &relative, dir, known, &mut validation);
         }
     }
-    for item in fs::read_dir(dir.join(".stageflow/journal")).into_iter().flatten().flatten() {
-        let path = item.path();
-        if path.extension().is_none_or(|extension| extension != "jsonl") {
-            continue;
+    let contents = match Contents::open(dir) {
+        Ok(contents) => contents,
+        Err(error) => {
+            let what = ProblemKind::Unreadable(error.to_string());
+            validation.problems.push(Problem { path: dir.to_owned(), what });
+            return validation;
         }
+    };
+    for (relative, content) in contents.archived() {
+        if Schema::of_file(relative).is_some_and(|schema| !schema.is_of_lines()) {
+            file(&dir.join(relative), Ok(content.to_owned()), relative, dir, known, &mut validation);
+        }
+    }
+    // A folder that was filled by hand has no journals.
+    for name in contents.journals().unwrap_or_default() {
         validation.files += 1;
-        match crate::journal::read(&path) {
-            Ok(read) if read.unreadable + read.missing > 0 => validation
-                .problems
-                .push(Problem { path, what: ProblemKind::Journal(read.unreadable + read.missing) }),
-            Ok(_) => {}
-            Err(error) => {
-                validation.problems.push(Problem { path, what: ProblemKind::Unreadable(error.to_string()) })
+        let relative = format!(".stageflow/journal/{name}");
+        let what = match contents.read(&relative).map(|bytes| crate::journal::parse(&bytes)) {
+            Ok(read) if read.unreadable + read.missing > 0 => {
+                ProblemKind::Journal(read.unreadable + read.missing)
             }
-        }
+            Ok(_) => continue,
+            Err(error) => ProblemKind::Unreadable(error.to_string()),
+        };
+        validation.problems.push(Problem { path: dir.join(relative), what });
     }
     validation
 }
@@ -144,14 +156,21 @@ pub fn validate_file(path: impl AsRef<Path>, known: Option<&KnownFindings>) -> V
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let mut validation = Validation::new();
     let dir = path.parent().unwrap_or(Path::new("."));
-    file(path, &name, dir, known, &mut validation);
+    file(path, fs::read(path), &name, dir, known, &mut validation);
     validation
 }
 
-fn file(path: &Path, relative: &str, dir: &Path, known: Option<&KnownFindings>, validation: &mut Validation) {
+fn file(
+    path: &Path,
+    read: io::Result<Vec<u8>>,
+    relative: &str,
+    dir: &Path,
+    known: Option<&KnownFindings>,
+    validation: &mut Validation,
+) {
     validation.files += 1;
     let mut problem = |what| validation.problems.push(Problem { path: path.to_owned(), what });
-    let bytes = match fs::read(path) {
+    let bytes = match read {
         Ok(bytes) => bytes,
         Err(error) => return problem(ProblemKind::Unreadable(error.to_string())),
     };
@@ -314,9 +333,9 @@ fn json_files(root: &Path, directory: &Path, files: &mut Vec<PathBuf>) {
     items.sort();
     for path in items {
         let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
-        // Logs can be many, and have no schema here.
-        let logs = path == root.join("results/logs");
-        if path.is_dir() && !hidden && !logs {
+        // What the machinery keeps for itself is checked too; journals have a reader of their own.
+        let own = path == root.join(".stageflow");
+        if path.is_dir() && (!hidden || own) && !path.ends_with(".stageflow/journal") {
             json_files(root, &path, files);
         } else if path.extension().is_some_and(|extension| extension == "json") {
             files.push(path);

@@ -6,8 +6,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::claim::check_format;
+use super::contents::Contents;
 use super::files::{locked, write_atomically};
 use super::fold::read_state;
+use super::retention::Taken;
 use super::state::RunState;
 use super::unchanged;
 use crate::capture;
@@ -101,6 +103,9 @@ pub fn write_folder_if_changed(dir: &Path, known: Option<&Path>) -> Result<(), F
 }
 
 fn fold(dir: &Path) -> io::Result<RunState> {
+    if Taken::of(dir).is_archived() {
+        return Err(io::Error::other("it is archived, so its files stay as they are; restore it first"));
+    }
     if let Some(runs) = dir.parent().and_then(Path::parent) {
         check_format(runs)?;
     }
@@ -112,6 +117,7 @@ fn fold(dir: &Path) -> io::Result<RunState> {
     let mut state = read_state(dir)?;
     let known = known_now(&state);
     give_ids(&mut state, &known)?;
+    super::crashed::analyse(&state);
     let logs = digests(&state);
     let summary = report::summary(&state, &logs);
     let mut files = vec![(
@@ -135,12 +141,13 @@ fn fold(dir: &Path) -> io::Result<RunState> {
 
 /// The log analyses that exist, of the latest attempt of each test.
 pub fn digests(state: &RunState) -> Vec<LogDigest> {
+    let Ok(contents) = Contents::open(&state.dir) else { return Vec::new() };
     let slugs: BTreeSet<&str> = state.tests.iter().map(|test| test.start.slug.as_str()).collect();
     slugs
         .into_iter()
         .filter_map(|slug| {
-            let path = state.dir.join(format!("results/logs/{slug}_stats.json"));
-            LogDigest::from_json(&fs::read_to_string(path).ok()?).ok()
+            let bytes = contents.read(&format!("results/logs/{slug}_stats.json")).ok()?;
+            LogDigest::from_json(&String::from_utf8(bytes).ok()?).ok()
         })
         .collect()
 }

@@ -3,13 +3,13 @@
 mod assertions;
 mod capture_check;
 mod determinism;
+mod earlier_logs;
 mod end;
 mod execute;
 mod faults;
 mod frames;
 mod hang;
 mod isolate;
-mod last_good;
 mod leftovers;
 mod observe;
 mod probe;
@@ -81,6 +81,9 @@ fn run(def: &'static TestDef) -> Result<TestStatus, String> {
     let inner = &cx.inner;
     end::begin(inner);
     inner.record(Record::TestStart(Box::new(inner.start.clone())));
+    for rule in setup::log_rules(def) {
+        inner.record(Record::LogRule(rule));
+    }
     capture::register(&inner.active);
     let tagged = capture::enter(&inner.active);
 
@@ -111,9 +114,10 @@ fn finish(
     asserted: Option<&[AssertionRecord]>,
 ) -> TestStatus {
     capture_check::check(inner, session);
-    observe::observe(inner, session, outcome);
+    let analysis = observe::observe(inner, session, outcome);
     let verdict = verdict::decide(inner, session, outcome);
-    traces::write(inner, session, &verdict);
+    let trace = traces::write(inner, session, &verdict);
+    observe::cross_reference(inner, analysis, trace.as_deref());
     let log = inner.active.log.end(session.partial(inner));
     inner.run.journal.append(
         Some(inner.start.number),

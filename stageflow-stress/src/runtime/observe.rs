@@ -1,5 +1,8 @@
 //! After the body: the log is analysed, and observers judge what was recorded.
 
+use std::path::Path;
+
+use super::earlier_logs::look_back;
 use super::session::Session;
 use super::stock;
 use super::verdict::{self, BodyOutcome};
@@ -8,37 +11,52 @@ use crate::classify::Severity;
 use crate::context::Inner;
 use crate::finding::{Finding, FindingType, Findings};
 use crate::journal::record::{LogSummary, ObserverRecord, Record};
+use crate::log::analysis::Analysis;
 use crate::log::format::{Level, parse};
+use crate::log::profile::Profile;
+use crate::log::public::profile_of_part;
+use crate::log::rules::{Comparison, Side, Waiver};
 use crate::log::{AnalysisInput, analyze};
+use crate::markdown::count;
 use crate::probe::{CheckSeen, Evidence, GoldenSeen, LogLine, PanicSeen};
 use crate::registry::{self, ObserverDef};
 use crate::run::write_whole;
 
 /// Analyses the test's log and lets the observers of its entry run.
-pub fn observe(inner: &Inner, session: &Session, outcome: &BodyOutcome) {
+pub fn observe(inner: &Inner, session: &Session, outcome: &BodyOutcome) -> Analysis {
     // Counted before the file is read: what is written in between must not look like a loss.
     let summary = inner.active.log.summary(session.partial(inner));
     let text = inner.active.log.text();
     let passed = verdict::decide(inner, session, outcome).red.is_empty() && outcome.skipped.is_none();
     stock::observe(inner, &parse(&text).records, passed);
-    analyse_log(inner, session, outcome, text.as_bytes(), &summary);
+    let analysis = analyse_log(inner, session, outcome, text.as_bytes(), &summary);
     let observers = registry::observers_of(inner.entry.id);
-    if observers.is_empty() {
-        return;
+    if !observers.is_empty() {
+        let evidence = evidence(inner, session, outcome, &text);
+        for observer in observers {
+            run_observer(inner, observer, &evidence);
+        }
     }
-    let evidence = evidence(inner, session, outcome, &text);
-    for observer in observers {
-        run_observer(inner, observer, &evidence);
-    }
+    analysis
 }
 
-fn analyse_log(inner: &Inner, session: &Session, outcome: &BodyOutcome, log: &[u8], summary: &LogSummary) {
+fn analyse_log(
+    inner: &Inner,
+    session: &Session,
+    outcome: &BodyOutcome,
+    log: &[u8],
+    summary: &LogSummary,
+) -> Analysis {
     let passed = verdict::decide(inner, session, outcome).red.is_empty();
     let options = &inner.def.options;
     // An announced panic is an announced error too.
     let expected: Vec<&str> = options.expect_errors.iter().copied().chain(options.expect_panic).collect();
     let mut rules = inner.log_rules();
-    rules.baseline = super::last_good::profile(inner);
+    for (detector, text, why) in options.waive_log {
+        rules.waived.push(Waiver { detector: *detector, text: (*text).to_owned(), why: (*why).to_owned() });
+    }
+    look_back(&mut rules, &inner.run.dir, &inner.start.slug, passed);
+    rules.comparisons.extend(arms(inner, log));
     let analysis = analyze(
         log,
         &AnalysisInput {
@@ -63,8 +81,8 @@ fn analyse_log(inner: &Inner, session: &Session, outcome: &BodyOutcome, log: &[u
             eprintln!("stageflow-stress: cannot write {}: {error}", path.display());
         }
     }
-    for finding in analysis.findings {
-        inner.file(finding, "log analysis", None);
+    for finding in &analysis.findings {
+        inner.file(finding.clone(), "log analysis", None);
     }
     // From the absence of a line nothing follows where lines were lost or the body did not get that far.
     let conclusive = analysis.digest.loss.reasons.is_empty()
@@ -82,6 +100,49 @@ fn analyse_log(inner: &Inner, session: &Session, outcome: &BodyOutcome, log: &[u
             ));
         inner.file(finding, "log analysis", None);
     }
+    analysis
+}
+
+/// Names what else tells of the test on the page of the analysis: the trace is written after it, and so are the metrics.
+pub fn cross_reference(inner: &Inner, mut analysis: Analysis, trace: Option<&Path>) {
+    if let Some(name) = trace.and_then(Path::file_name) {
+        analysis
+            .references
+            .push(("Trace, spans by id".to_owned(), format!("../traces/{}", name.to_string_lossy())));
+    }
+    for name in inner.metric_files() {
+        analysis.references.push(("Metrics".to_owned(), format!("../metrics/{name}.json")));
+    }
+    for (what, ending) in [("All numbers", "_stats.json"), ("All errors", "_errors.json")] {
+        analysis.references.push((what.to_owned(), format!("{}{ending}", inner.start.slug)));
+    }
+    let path = inner.run.dir.join(format!("results/logs/{}_analysis.md", inner.start.slug));
+    if let Err(error) = write_whole(&path, analysis.markdown().as_bytes()) {
+        eprintln!("stageflow-stress: cannot write {}: {error}", path.display());
+    }
+}
+
+/// The runs of a probe without faults against those with faults, where there are both.
+fn arms(inner: &Inner, log: &[u8]) -> Option<Comparison> {
+    let arms = std::mem::take(&mut inner.collected().log_arms);
+    let profile = |faults: bool| {
+        let mut all = Profile::default();
+        let mut n = 0;
+        for arm in arms.iter().filter(|arm| arm.faults == faults) {
+            let bytes = usize::try_from(arm.from).ok()?..usize::try_from(arm.to).ok()?;
+            all.add(profile_of_part(log.get(bytes)?));
+            n += 1;
+        }
+        (n > 0).then_some((n, all))
+    };
+    let ((controls, before), (faults, after)) = (profile(false)?, profile(true)?);
+    Some(Comparison {
+        before: Side {
+            name: count(controls, "run without faults", "runs without faults"),
+            profile: Some(before),
+        },
+        after: Side { name: count(faults, "run with faults", "runs with faults"), profile: Some(after) },
+    })
 }
 
 fn evidence(inner: &Inner, session: &Session, outcome: &BodyOutcome, log: &str) -> Evidence {

@@ -57,6 +57,9 @@ impl Session {
                 }
             }
         }
+        if let Some(bytes) = store.settings.capture_limit {
+            capture::limit_segments(bytes);
+        }
         capture::keep_in(&store.runs.join(".stageflow"));
         end::install();
         let catalogue = Catalogued::write(&store.runs, &store.invocation.key, &assertions::catalogue())

@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use super::session::Session;
 use crate::capture::{Active, LogFile};
 use crate::context::{Background, Collected, Inner, TestContext};
-use crate::journal::record::TestStart;
+use crate::journal::record::{LogRule, LogRuleKind, TestStart};
 use crate::log::format::Header;
 use crate::registry::{Body, Flavor, TestDef, TestKind};
 use crate::roadmap::Entry;
@@ -86,9 +86,26 @@ pub fn set_up(session: &'static Session, def: &'static TestDef) -> Result<TestCo
             background: Background::default(),
             faults: Mutex::default(),
             proofs: Mutex::default(),
+            metric_files: AtomicU32::new(0),
             fault_plan: session.store.settings.fault_plan.clone(),
         }),
     })
+}
+
+/// What the attribute declares of the log.
+pub fn log_rules(def: &TestDef) -> Vec<LogRule> {
+    let options = &def.options;
+    let errors = options.expect_errors.iter().map(|text| LogRule {
+        kind: LogRuleKind::ExpectErrors,
+        text: (*text).to_owned(),
+        why: None,
+    });
+    let waivers = options.waive_log.iter().map(|(detector, text, why)| LogRule {
+        kind: LogRuleKind::Waive,
+        text: format!("D{detector}: {}", if text.is_empty() { "all that it sees" } else { text }),
+        why: Some((*why).to_owned()),
+    });
+    errors.chain(waivers).collect()
 }
 
 /// The run folder of the test's entry.

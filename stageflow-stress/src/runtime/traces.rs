@@ -1,6 +1,6 @@
 //! The trace of a test: what its spans were, as other tools read it.
 
-use std::io::Write as _;
+use std::path::PathBuf;
 use std::time::SystemTime;
 
 use super::session::Session;
@@ -8,13 +8,12 @@ use super::verdict::Verdict;
 use crate::context::Inner;
 use crate::log::format::{micros_of, parse};
 use crate::log::otlp::{TraceInput, trace};
-use crate::run::{create_unique, file_time};
-use crate::terminal::say;
+use crate::run::{file_time, write_trace};
 
-/// Writes `results/traces/trace_{time}_{test}.json`, if the test opened a span.
-pub fn write(inner: &Inner, session: &Session, verdict: &Verdict) {
+/// Writes `results/traces/trace_{time}_{test}.json`, if the test opened a span. Returns its path.
+pub fn write(inner: &Inner, session: &Session, verdict: &Verdict) -> Option<PathBuf> {
     if !inner.active.log.has_spans() {
-        return;
+        return None;
     }
     let now = SystemTime::now();
     let ended = micros_of(now).saturating_mul(1_000);
@@ -48,18 +47,7 @@ pub fn write(inner: &Inner, session: &Session, verdict: &Verdict) {
         ],
         losses: &losses,
     };
-    let Some(trace) = trace(&log, &input) else { return };
+    let trace = trace(&log, &input)?;
     let stem = format!("trace_{}_{}", file_time(now), start.slug);
-    let written =
-        create_unique(&inner.run.dir.join("results/traces"), &stem, "json").and_then(|(path, file)| {
-            let mut out = std::io::BufWriter::new(file);
-            // Half a trace is none.
-            serde_json::to_writer(&mut out, &trace)
-                .map_err(std::io::Error::from)
-                .and_then(|()| out.flush())
-                .inspect_err(|_| drop(std::fs::remove_file(path)))
-        });
-    if let Err(error) = written {
-        say!("stageflow-stress: cannot write the trace of {}: {error}", start.name);
-    }
+    write_trace(&inner.run.dir, &stem, &trace, &start.name)
 }

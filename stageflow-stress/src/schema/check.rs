@@ -38,6 +38,9 @@ pub enum ViolationKind {
     /// A field that has to be there.
     #[error("has no `{0}`")]
     Missing(String),
+    /// A field that must not be there.
+    #[error("has `{0}`, which must not be there")]
+    Unexpected(String),
     /// A value that is none of those that are allowed.
     #[error("is {found} and none of {expected}")]
     NotAmong {
@@ -98,9 +101,9 @@ impl Check<'_> {
         let Some(schema) = schema.as_object() else { return };
         // In draft 7 a reference stands alone.
         if let Some(target) = schema.get("$ref").and_then(Value::as_str) {
-            if let Some(target) = target.strip_prefix('#').and_then(|pointer| self.root.pointer(pointer)) {
-                let target = target.clone();
-                self.value(&target, value, at);
+            let root = self.root;
+            if let Some(target) = target.strip_prefix('#').and_then(|pointer| root.pointer(pointer)) {
+                self.value(target, value, at);
             }
             return;
         }
@@ -168,20 +171,21 @@ impl Check<'_> {
         }
     }
 
-    fn object(&mut self, schema: &Map<String, Value>, fields: &Map<String, Value>, at: &str) {
+    fn object(&mut self, schema: &Map<String, Value>, fields: &Map<String, Value>, parent: &str) {
         for name in schema.get("required").and_then(Value::as_array).into_iter().flatten() {
             let name = name.as_str().unwrap_or_default();
             if !fields.contains_key(name) {
-                self.add(at, ViolationKind::Missing(name.to_owned()));
+                self.add(parent, ViolationKind::Missing(name.to_owned()));
             }
         }
         let properties = schema.get("properties").and_then(Value::as_object);
         for (name, value) in fields {
             let escaped = name.replace('~', "~0").replace('/', "~1");
-            let at = format!("{at}/{escaped}");
+            let at = &format!("{parent}/{escaped}");
             match (properties.and_then(|known| known.get(name)), schema.get("additionalProperties")) {
-                (Some(known), _) => self.value(known, value, &at),
-                (None, Some(other)) => self.value(other, value, &at),
+                (Some(known), _) => self.value(known, value, at),
+                (None, Some(Value::Bool(false))) => self.add(parent, ViolationKind::Unexpected(name.clone())),
+                (None, Some(other)) => self.value(other, value, at),
                 (None, None) => {}
             }
         }

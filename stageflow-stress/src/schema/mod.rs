@@ -66,27 +66,130 @@ schemas! {
     LogErrors = "log_errors",
     /// The difference of two logs.
     LogDiff = "log_diff",
+    /// results/summary.json.
+    Summary = "summary",
+    /// results/tests.json.
+    Tests = "tests",
+    /// results/metrics/load.json.
+    Load = "load",
+    /// results/metrics/degradation.json.
+    Degradation = "degradation",
+    /// results/metrics/scaling.json.
+    Scaling = "scaling",
+    /// results/metrics/resource_usage.json.
+    ResourceUsage = "resource_usage",
+    /// results/metrics/targets.json.
+    Targets = "targets",
+    /// results/metrics/quality.json.
+    Quality = "quality",
+    /// results/metrics/checkers.json.
+    Checkers = "checkers",
+    /// results/faults/*.plan.json and results/probes/*.plan.json.
+    FaultPlan = "fault_plan",
+    /// results/faults/*.report.json.
+    FaultReport = "fault_report",
+    /// results/probes/{slug}.json.
+    Probe = "probe",
+    /// results/traces/trace_*.json.
+    Trace = "trace",
+    /// A line of .stageflow/journal/*.jsonl.
+    Journal = "journal",
+    /// .stageflow/run.json.
+    Run = "run",
+    /// .stageflow/shards/{uuid}.json.
+    Shard = "shard",
+    /// .stageflow/taken.json.
+    Taken = "taken",
+    /// runs/{ENTRY}/findings.registry.json.
+    Registry = "registry",
+    /// runs/.stageflow/invocations/{key}.json.
+    Invocation = "invocation",
+    /// runs/.stageflow/catalog/{invocation}/*.json.
+    Catalogue = "catalogue",
+    /// A line of runs/.stageflow/catalog/{invocation}/*.seen.
+    CatalogueSeen = "catalogue_seen",
+    /// What `stageflow-test … --json` answers; each command has a definition of its name.
+    CommandLine = "command_line",
 }
 
 impl Schema {
-    /// The schema of a file of a run folder, by its path within the folder. Files of other rooms and tools have none.
+    /// The schema of a file of a run folder, by its path within the folder. What a test or another tool keeps there as it
+    /// likes, goldens and mock data among them, has none.
     #[must_use]
     pub fn of_file(path: &str) -> Option<Self> {
-        Some(match path {
-            "findings.json" => Schema::FindingsUpstream,
-            "strengths.json" | "bugs.json" | "dx.json" | "improvements.json" => Schema::Ledger,
-            "aggregated_findings.json" => Schema::AggregatedFindings,
-            "config/run_config.json" => Schema::RunConfig,
-            "config/environment.json" => Schema::Environment,
-            "dx_evaluation/scores.json" => Schema::Scores,
-            "results/metrics/latency.json" => Schema::Latency,
-            "results/metrics/throughput.json" => Schema::Throughput,
-            "results/metrics/values.json" => Schema::Values,
-            "research/citations.json" => Schema::Citations,
-            path if path.starts_with("results/logs/") && path.ends_with("_stats.json") => Schema::LogStats,
-            path if path.starts_with("results/logs/") && path.ends_with("_errors.json") => Schema::LogErrors,
+        let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
+        let name = &without_sum(name);
+        Some(match (folder, name.as_str()) {
+            ("", "findings.json") => Schema::FindingsUpstream,
+            ("", "strengths.json" | "bugs.json" | "dx.json" | "improvements.json") => Schema::Ledger,
+            ("", "aggregated_findings.json") => Schema::AggregatedFindings,
+            ("config", "run_config.json") => Schema::RunConfig,
+            ("config", "environment.json") => Schema::Environment,
+            ("dx_evaluation", "scores.json") => Schema::Scores,
+            ("research", "citations.json") => Schema::Citations,
+            ("results", "summary.json") => Schema::Summary,
+            ("results", "tests.json") => Schema::Tests,
+            ("results/metrics", name) => {
+                let stem = name.strip_suffix(".json")?;
+                let metrics = [
+                    Schema::Latency,
+                    Schema::Throughput,
+                    Schema::Values,
+                    Schema::Load,
+                    Schema::Degradation,
+                    Schema::Scaling,
+                    Schema::ResourceUsage,
+                    Schema::Targets,
+                    Schema::Quality,
+                    Schema::Checkers,
+                ];
+                return metrics.into_iter().find(|schema| schema.name() == stem);
+            }
+            ("results/logs", name) if name.ends_with("_stats.json") => Schema::LogStats,
+            ("results/logs", name) if name.ends_with("_errors.json") => Schema::LogErrors,
+            ("results/faults" | "results/probes", name) if name.ends_with(".plan.json") => Schema::FaultPlan,
+            ("results/faults", name) if name.ends_with(".report.json") => Schema::FaultReport,
+            ("results/probes", name) if name.ends_with(".json") => Schema::Probe,
+            ("results/traces", name) if name.starts_with("trace_") => Schema::Trace,
+            (".stageflow", "run.json") => Schema::Run,
+            (".stageflow", "taken.json") => Schema::Taken,
+            (".stageflow/shards", name) if name.ends_with(".json") => Schema::Shard,
+            (".stageflow/journal", name) if name.ends_with(".jsonl") => Schema::Journal,
             _ => return None,
         })
+    }
+
+    /// The schema of a file of a directory of runs, by its path within the directory.
+    ///
+    /// ```
+    /// use stageflow_stress::schema::Schema;
+    ///
+    /// assert_eq!(Schema::of_stored("DAG-005/run-2026-01-14-001/findings.json"), Some(Schema::FindingsUpstream));
+    /// assert_eq!(Schema::of_stored("DAG-005/findings.registry.json"), Some(Schema::Registry));
+    /// assert_eq!(Schema::of_file("results/logs/a_stats.0a1b2c3d.json"), Some(Schema::LogStats), "one of several after a merge");
+    /// assert_eq!(Schema::of_stored("DAG-005/run-2026-01-14-001/mocks/data/scale/orders.json"), None);
+    /// ```
+    #[must_use]
+    pub fn of_stored(path: &str) -> Option<Self> {
+        if let Some(hidden) = path.strip_prefix(".stageflow/") {
+            return Some(match hidden.split('/').next()? {
+                "invocations" => Schema::Invocation,
+                "catalog" if hidden.ends_with(".seen") => Schema::CatalogueSeen,
+                "catalog" if hidden.ends_with(".json") => Schema::Catalogue,
+                _ => return None,
+            });
+        }
+        match path.split_once('/') {
+            None => Schema::of_file(path).filter(|schema| *schema == Schema::AggregatedFindings),
+            Some((_, "findings.registry.json")) => Some(Schema::Registry),
+            Some((_, below)) => Schema::of_file(below.split_once('/')?.1),
+        }
+    }
+
+    /// Whether each line of a file is a document of its own.
+    #[must_use]
+    pub const fn is_of_lines(self) -> bool {
+        matches!(self, Schema::Journal | Schema::CatalogueSeen)
     }
 
     /// What a document violates; nothing if it is valid.
@@ -112,6 +215,17 @@ impl Schema {
         });
         let position = Schema::ALL.iter().position(|schema| *schema == self);
         position.and_then(|position| parsed.get(position)).unwrap_or(&Value::Null)
+    }
+}
+
+/// The name without the checksum that a merge gave it because several machines had different files of that name.
+fn without_sum(name: &str) -> String {
+    let parts: Vec<&str> = name.rsplitn(3, '.').collect();
+    match parts[..] {
+        [ending, sum, stem] if sum.len() == 8 && sum.bytes().all(|b| b.is_ascii_hexdigit()) => {
+            format!("{stem}.{ending}")
+        }
+        _ => name.to_owned(),
     }
 }
 

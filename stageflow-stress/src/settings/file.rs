@@ -24,6 +24,8 @@ pub struct File {
     pub timeout: Option<String>,
     /// Whether run folders are meant to be committed.
     pub keep: Option<bool>,
+    /// MiB that the log records of a process may take before they are rendered.
+    pub capture_limit: Option<i64>,
     /// Sources that the tests rest on.
     #[serde(default)]
     pub citation: Vec<CitationTable>,

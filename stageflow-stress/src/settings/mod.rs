@@ -32,6 +32,8 @@ pub mod names {
     pub const FAULT_PLAN: &str = "STAGEFLOW_FAULT_PLAN";
     /// `1`: a test fails if something could not be recorded.
     pub const STRICT_STORE: &str = "STAGEFLOW_STRICT_STORE";
+    /// MiB that the log records of a process may take before they are rendered.
+    pub const CAPTURE_LIMIT: &str = "STAGEFLOW_CAPTURE_LIMIT";
     /// Key of the hashes that stand in the place of redacted texts, so that several machines give the same ones.
     pub const REDACTION_KEY: &str = "STAGEFLOW_REDACTION_KEY";
     /// The interpreter of the Python worker.
@@ -60,6 +62,8 @@ pub struct Settings {
     pub keep: bool,
     /// Whether a test fails if something could not be recorded.
     pub strict_store: bool,
+    /// Bytes that the log records of a process may take before they are rendered, if that is set.
+    pub capture_limit: Option<u64>,
     /// Facts about the setting that reach the folder.
     pub facts: Vec<ContextFact>,
     /// Sources that reach the folder.
@@ -153,6 +157,13 @@ impl Settings {
             },
             keep: file.keep.unwrap_or(false),
             strict_store: env::var(names::STRICT_STORE).is_ok_and(|text| text == "1"),
+            capture_limit: match env::var(names::CAPTURE_LIMIT).ok() {
+                Some(text) => Some(parse_limit(names::CAPTURE_LIMIT, &text)?),
+                None => match file.capture_limit {
+                    Some(mib) => Some(parse_limit("capture_limit", &mib.to_string())?),
+                    None => None,
+                },
+            },
             redaction: match file.redaction {
                 Some(table) => table.rules().map_err(|error| SettingsError::Malformed {
                     path: config_path.clone().unwrap_or_default(),
@@ -192,6 +203,16 @@ fn checked_dir(name: &str, text: &str, base: &Path) -> Result<PathBuf, SettingsE
         });
     }
     Ok(base.join(path))
+}
+
+/// A size in MiB.
+fn parse_limit(name: &str, text: &str) -> Result<u64, SettingsError> {
+    let mib = text.trim().parse::<u64>().ok().filter(|mib| (1..=1 << 20).contains(mib));
+    mib.map(|mib| mib << 20).ok_or_else(|| SettingsError::Value {
+        name: name.to_owned(),
+        found: text.to_owned(),
+        expected: "a whole number of MiB from 1 to 1048576, such as 1024",
+    })
 }
 
 /// A file that was named: one that is not there is a misspelt name, not an empty file.

@@ -22,8 +22,9 @@ pub fn map_new(path: &Path, words: usize) -> io::Result<&'static [AtomicU64]> {
     let bytes =
         words.checked_mul(8).ok_or_else(|| io::Error::other("a mapping that large is not possible"))?;
     let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)?;
-    let mapped =
-        fallocate(&file, FallocateFlags::empty(), 0, bytes as u64).map_err(io::Error::from).and_then(|()| {
+    let mapped = in_place(&file)
+        .and_then(|()| fallocate(&file, FallocateFlags::empty(), 0, bytes as u64).map_err(io::Error::from))
+        .and_then(|()| {
             // SAFETY: a null hint lets the kernel choose an address where nothing of ours lies; the length is not zero
             // for any caller, and an error is returned otherwise.
             let start = unsafe {
@@ -45,6 +46,25 @@ pub fn map_new(path: &Path, words: usize) -> io::Result<&'static [AtomicU64]> {
         let _ = std::fs::remove_file(path);
     }
     mapped
+}
+
+/// Sees to it that stores go into the blocks that are allocated, and not into copies of them for which there may be no room.
+#[cfg(target_os = "linux")]
+fn in_place(file: &std::fs::File) -> io::Result<()> {
+    use rustix::fs::{IFlags, fstatfs, ioctl_getflags, ioctl_setflags};
+
+    const BTRFS: u64 = 0x9123_683e;
+    const ZFS: u64 = 0x2fc1_2fc1;
+    const BCACHEFS: u64 = 0xca45_1a4e;
+    match fstatfs(file)?.f_type as u64 & 0xffff_ffff {
+        // The mark has to come before the first block.
+        BTRFS => Ok(ioctl_setflags(file, ioctl_getflags(file)? | IFlags::NOCOW)?),
+        ZFS | BCACHEFS => Err(io::Error::new(
+            io::ErrorKind::Unsupported,
+            "its file system copies on write and cannot promise room",
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// No such mappings here.

@@ -10,9 +10,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::classify::{Priority, Risk};
-use crate::finding::Ledger;
+use crate::finding::{Ledger, SuggestionKind};
 
-use words::{ledger_name, word};
+use words::{ledger_name, suggestion_kind, word};
 
 pub use findings::{Export, Filter, FindingsCommand, How, Which};
 pub use logs::LogsCommand;
@@ -159,11 +159,13 @@ pub enum LedgerCommand {
     /// Add an entry
     Add {
         /// The ledger
-        #[arg(long = "file", value_parser = ledger_name())]
-        ledger: Ledger,
+        #[arg(long = "file", value_parser = ledger_name(), required_unless_present = "suggest")]
+        ledger: Option<Ledger>,
         /// The entry as a JSON object: title, description and what the template of the ledger has
-        #[arg(long, value_name = "JSON")]
-        entry: String,
+        #[arg(long, value_name = "JSON", required_unless_present = "suggest")]
+        entry: Option<String>,
+        #[command(flatten)]
+        suggestion: Suggest,
         /// Who found it
         #[arg(long, value_name = "MODEL")]
         agent: Option<String>,
@@ -191,6 +193,36 @@ pub enum LedgerCommand {
         #[arg(long, short, value_name = "FILE")]
         output: Option<PathBuf>,
     },
+}
+
+/// A suggestion for Stageflow Plus, which is an entry of the improvements.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "A suggestion for Stageflow Plus, instead of --file and --entry")]
+pub struct Suggest {
+    /// What is suggested: a kind of stage, a component or a pattern
+    #[arg(long, value_parser = suggestion_kind(), conflicts_with_all = ["ledger", "entry"], requires = "title", value_name = "KIND")]
+    pub suggest: Option<SuggestionKind>,
+    /// Its name
+    #[arg(long, requires = "suggest", value_name = "TEXT")]
+    pub title: Option<String>,
+    /// What it does
+    #[arg(long, requires = "suggest", value_name = "TEXT")]
+    pub description: Option<String>,
+    /// P0 essential, P1 valuable, P2 nice to have [default: P2]
+    #[arg(long, requires = "suggest", value_parser = word::<Priority>(), ignore_case = true)]
+    pub priority: Option<Priority>,
+    /// When and how it was missed
+    #[arg(long, requires = "suggest", value_name = "TEXT")]
+    pub context: Option<String>,
+    /// Why it is worth it
+    #[arg(long, requires = "suggest", value_name = "TEXT")]
+    pub rationale: Option<String>,
+    /// How it could be made
+    #[arg(long, requires = "suggest", value_name = "TEXT")]
+    pub proposed_solution: Option<String>,
+    /// What it would mean to the persona
+    #[arg(long, requires = "suggest", value_name = "TEXT")]
+    pub perspective: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -4,7 +4,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
 use crate::classify::{Priority, Risk, Severity};
 use crate::export::Profile;
-use crate::finding::{FindingStatus, FindingType, Ledger, ResolutionType};
+use crate::finding::{FindingStatus, FindingType, Ledger, ResolutionType, SuggestionKind};
 
 /// A closed set of words, each with what a shell completes and what a person may write instead.
 pub trait Word: Copy + Send + Sync + std::str::FromStr + 'static {
@@ -60,5 +60,17 @@ pub fn ledger_name() -> impl TypedValueParser<Value = Ledger> {
         "dx" => Ledger::Dx,
         "improvement" | "improvements" => Ledger::Improvements,
         _ => Ledger::Bugs,
+    })
+}
+
+/// What is suggested, in one word or as the ledger has it.
+pub fn suggestion_kind() -> impl TypedValueParser<Value = SuggestionKind> {
+    let values = SuggestionKind::ALL.iter().map(|kind| {
+        let word = kind.as_str();
+        PossibleValue::new(word.trim_end_matches("_suggestion")).alias(word)
+    });
+    PossibleValuesParser::new(values).try_map(|text: String| {
+        let word = format!("{}_suggestion", text.trim_end_matches("_suggestion"));
+        word.parse::<SuggestionKind>().map_err(|error| error.to_string())
     })
 }

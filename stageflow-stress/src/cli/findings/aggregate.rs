@@ -4,7 +4,6 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::write;
 use crate::cli::answer::Answer;
 use crate::cli::error::CliError;
 use crate::cli::place::Place;
@@ -26,7 +25,6 @@ pub fn aggregate(place: &Place, output: Option<&Path>, every_sighting: bool) -> 
             _ => unread.push(text),
         }
     }
-    let text = all.to_json();
     let mut json = json!({
         "total_runs": all.total_runs,
         "total_findings": all.total_findings,
@@ -39,12 +37,13 @@ pub fn aggregate(place: &Place, output: Option<&Path>, every_sighting: bool) -> 
     });
     let answer = match output {
         Some(path) => {
-            write(path, &text)?;
+            all.write(path).map_err(CliError::io(path))?;
             let (findings, runs) =
                 (count(all.total_findings, "finding", "findings"), count(all.total_runs, "run", "runs"));
             Answer::new(json).line(format!("{findings} of {runs} written to {}", path.display()))
         }
         None => {
+            let text = all.to_json();
             json["content"] = json!(String::from_utf8_lossy(&text));
             Answer::new(json).verbatim(text)
         }

@@ -6,15 +6,15 @@ use serde_json::json;
 
 use crate::cli::answer::Answer;
 use crate::cli::error::CliError;
-use crate::cli::findings::write;
-use crate::cli::init::{entry_info, folder_by_hand};
-use crate::cli::items::Findings;
+use crate::cli::init::entry_info;
 use crate::cli::place::Place;
-use crate::finding::{Document, StoreError};
+use crate::finding::Document;
 use crate::markdown::count;
+use crate::report;
+use crate::run::{import_as_run, read_state};
 
-/// Takes over a document that another tool wrote: into a run folder of its own, byte for byte. Importing it again changes
-/// nothing.
+/// Takes over a document that another tool wrote, as a run: what it says becomes a journal, from which everything is computed
+/// as from any other. Importing it again changes nothing; a later version of it is added to the same run.
 pub fn import(place: &Place, file: &Path, entry: Option<&str>) -> Result<Answer, CliError> {
     let bytes = std::fs::read(file).map_err(CliError::io(file))?;
     let document =
@@ -23,23 +23,22 @@ pub fn import(place: &Place, file: &Path, entry: Option<&str>) -> Result<Answer,
     let Some(entry) = entry.map(str::to_owned).or(stated) else {
         return Err(CliError::Usage(format!("{} names no entry; write `--entry ID`", file.display())));
     };
-    let n = document.findings.len();
-    let runs: Vec<crate::finding::StoredRun> = match Findings::open(place) {
-        Ok(findings) => findings.store.runs().to_vec(),
-        Err(CliError::Store(StoreError::NoFolder(_))) => Vec::new(),
-        Err(error) => return Err(error),
-    };
-    let there =
-        runs.iter().find(|run| std::fs::read(run.dir.join("findings.json")).is_ok_and(|own| own == bytes));
-    if let Some(run) = there {
-        let shown = place.shown(&run.dir);
-        return Ok(Answer::new(json!({ "dir": shown, "findings": n, "imported": false }))
-            .line(format!("{shown} has it already; nothing was written")));
+    // An entry of another roadmap is as good as any.
+    let mut info = entry_info(&entry, true)?;
+    if let Some(title) = document.metadata.roadmap_entry_title.clone().filter(|_| info.title == info.id) {
+        info.title = title;
     }
-    // An entry of another roadmap is as good as any: the document is there.
-    let dir = folder_by_hand(place, &entry_info(&entry, true)?, document.metadata.agent_model.as_deref())?;
-    write(&dir.join("findings.json"), &bytes)?;
-    let shown = place.shown(&dir);
-    Ok(Answer::new(json!({ "dir": shown, "findings": n, "imported": true }))
-        .line(format!("{} imported into {shown}", count(n, "finding", "findings"))))
+    let mut settings = place.settings.clone();
+    settings.runs.clone_from(&place.runs);
+    // The name alone: the same document is the same import on every machine.
+    let source = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let run = import_as_run(&settings, &info, &document, &source)?;
+    let status = report::status(&read_state(&run.dir).map_err(CliError::io(&run.dir))?).to_string();
+    let (shown, n) = (place.shown(&run.dir), document.findings.len());
+    let json = json!({ "dir": shown, "findings": n, "imported": run.new, "status": status });
+    Ok(Answer::new(json).line(if run.new {
+        format!("{} imported into {shown}; the run is {status}", count(n, "finding", "findings"))
+    } else {
+        format!("{shown} has it already; nothing was written")
+    }))
 }

@@ -81,7 +81,7 @@ pub fn entry_info(id: &str, unlisted: bool) -> Result<EntryInfo, CliError> {
 }
 
 /// A run folder that no process writes into, with every file and directory of the layout.
-pub fn folder_by_hand(place: &Place, entry: &EntryInfo, agent: Option<&str>) -> Result<PathBuf, CliError> {
+fn folder_by_hand(place: &Place, entry: &EntryInfo, agent: Option<&str>) -> Result<PathBuf, CliError> {
     let mut settings = place.settings.clone();
     settings.runs.clone_from(&place.runs);
     if let Some(agent) = agent {

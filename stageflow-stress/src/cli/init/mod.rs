@@ -9,7 +9,7 @@ use super::args::{InitCommand, InitRun};
 use super::error::CliError;
 use super::place::Place;
 
-pub use folder::{entry_info, folder_by_hand};
+pub use folder::entry_info;
 pub use krate::Source;
 
 pub fn run(

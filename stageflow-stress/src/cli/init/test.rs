@@ -20,6 +20,7 @@ pub fn test(id: &str, output: Option<&Path>, print: bool) -> Result<Answer, CliE
         "category": guide.map(|guide| guide.category.to_string()),
         "pipeline": guide.map(|guide| guide.pipeline.to_string()),
         "oracles": guide.map(|guide| guide.oracles.iter().map(ToString::to_string).collect::<Vec<_>>()),
+        "template": guide.map(|guide| guide.template.to_string()),
         "target": entry.target.map(|target| target.to_string()),
     });
     if print {
@@ -50,6 +51,7 @@ pub fn source(entry: &Entry) -> String {
     let mut notes = String::new();
     if let Some(guide) = guide {
         notes.push_str(&format!("///\n/// A first test asserts that {}.\n", doc(guide.hint)));
+        notes.push_str(&format!("/// The scenario that fits: `scenario::{}`.\n", guide.template.line()));
     }
     if let Some(target) = entry.target {
         notes.push_str(&format!("///\n/// Target: {}.\n", doc(&target.to_string())));

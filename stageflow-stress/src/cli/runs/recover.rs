@@ -11,7 +11,7 @@ use crate::cli::place::Place;
 use crate::cli::progress;
 use crate::cli::runs::show::read_document;
 use crate::markdown::count;
-use crate::run;
+use crate::run::{self, Taken};
 
 /// Makes the files of run folders anew from their journals. Without names: of those that need it.
 pub fn recover(place: &Place, named: &[String], all: bool) -> Result<Answer, CliError> {
@@ -20,6 +20,8 @@ pub fn recover(place: &Place, named: &[String], all: bool) -> Result<Answer, Cli
             .into_iter()
             .map(|(_, _, dir)| dir)
             .filter(|dir| dir.join(".stageflow/run.json").is_file())
+            // What is archived was whole, and stays as it is.
+            .filter(|dir| !Taken::of(dir).is_archived())
             .filter(|dir| {
                 all || read_document(dir).map_or(true, |document| document.metadata.completed != Some(true))
             })

@@ -27,8 +27,11 @@ pub fn show(place: &Place, run: Option<&str>) -> Result<Answer, CliError> {
         }
     };
     let taken = Taken::of(&dir);
-    let recorded = dir.join(".stageflow/run.json").is_file() && !taken.is_archived();
-    let state = if recorded { Some(read_state(&dir).map_err(CliError::io(&dir))?) } else { None };
+    let (state, unread) = match dir.join(".stageflow/run.json").is_file().then(|| read_state(&dir)) {
+        Some(Ok(state)) => (Some(state), unread),
+        Some(Err(error)) => (None, [unread, vec![format!("{}: {error}", place.shown(&dir))]].concat()),
+        None => (None, unread),
+    };
     let shown = place.shown(&dir);
     let mut json = json!({ "dir": shown, "findings": [], "tests": [] });
     let metadata = document.as_ref().map(|document| &document.metadata);
@@ -66,14 +69,19 @@ pub fn show(place: &Place, run: Option<&str>) -> Result<Answer, CliError> {
         json["lost"] = json!(state.losses.iter().map(|loss| loss.count).sum::<u64>());
         json["unreadable_lines"] = json!(state.unreadable_lines);
         answer = tests(answer, state);
-    } else if let Some(archive) = &taken.archive {
+    }
+    if let Some(archive) = &taken.archive {
         json["archive"] = json!(archive);
         json["archived_files"] = json!(taken.archived.len());
         answer = answer.line("").line(format!(
-            "{} in {archive}, its tests among them; `runs archive --restore` brings them back",
+            "{} in {archive}, and read from there; `runs archive --restore` brings them back",
             count(taken.archived.len(), "file is archived", "files are archived")
         ));
-    } else {
+    } else if !taken.deleted.is_empty() {
+        json["deleted_files"] = json!(taken.deleted.len());
+        answer = answer.line("").line(count(taken.deleted.len(), "file was deleted", "files were deleted"));
+    }
+    if state.is_none() && taken == Taken::default() {
         answer =
             answer.line("").line("no test is recorded: the findings were written by hand or by another tool");
     }

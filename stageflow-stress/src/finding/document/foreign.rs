@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::raw::RawObject;
 use super::read::DocumentFinding;
 use crate::classify::Severity;
+use crate::finding::fingerprint::is_fingerprint;
 use crate::finding::ids::FindingId;
 use crate::finding::mask::mask;
 use crate::finding::model::{Classification, Finding, FindingStatus, FindingType};
@@ -17,6 +18,8 @@ pub(crate) struct Foreign {
     pub finding: Finding,
     /// Its id, if it is one.
     pub id: Option<String>,
+    /// Its fingerprint, where this library wrote the document.
+    pub fingerprint: Option<String>,
     /// When it was found, if that is a time.
     pub created_at: Option<String>,
     /// When it was changed, if that is a time.
@@ -37,6 +40,7 @@ impl Foreign {
         Some(Foreign {
             finding: finding(&read),
             id: Some(read.id.clone()).filter(|id| id.parse::<FindingId>().is_ok()),
+            fingerprint: read.fingerprint.clone().filter(|print| is_fingerprint(print)),
             created_at: time(&read.created_at),
             updated_at: time(&read.updated_at),
             known: known(&read),

@@ -161,6 +161,17 @@ impl Document {
     pub fn to_json(&self) -> Vec<u8> {
         serde_json::to_vec(&self.fields).unwrap_or_default()
     }
+
+    /// The same with an empty list of findings.
+    pub(crate) fn without_findings(&self) -> String {
+        let mut fields = self.fields.clone();
+        for (name, value) in &mut fields.0 {
+            if name == "findings" {
+                *value = serde_json::value::RawValue::from_string("[]".to_owned()).unwrap_or_default();
+            }
+        }
+        serde_json::to_string(&fields).unwrap_or_default()
+    }
 }
 
 impl DocumentMetadata {
@@ -232,6 +243,13 @@ impl DocumentFinding {
     #[must_use]
     pub fn to_json(&self) -> String {
         serde_json::to_string(&self.fields).unwrap_or_default()
+    }
+
+    /// Whether it was imported from the document of another tool, whose word on its status stands until the committed file
+    /// says something else.
+    #[must_use]
+    pub fn is_imported(&self) -> bool {
+        self.extension.get("foreign").is_some()
     }
 
     /// Any field that this library added under `x_stageflow`, such as `evidence`.

@@ -178,6 +178,16 @@ pub(super) fn ids(state: &RunState) -> BTreeMap<&str, LedgerId> {
     .collect()
 }
 
+/// The entries of a ledger that were recorded as such, with their ids, in their order.
+pub(crate) fn records(state: &RunState, ledger: Ledger) -> Vec<(LedgerId, &LedgerRecord)> {
+    let all = listed(state, ledger).into_iter();
+    all.filter_map(|(id, listed)| match listed {
+        Listed::Record(record) => Some((id, &record.value)),
+        Listed::Finding(_) => None,
+    })
+    .collect()
+}
+
 /// What a ledger lists, by the time at which it was first recorded, so that an id stays when more is recorded.
 fn listed(state: &RunState, ledger: Ledger) -> Vec<(LedgerId, Listed<'_>)> {
     let findings = state.findings.iter().filter(|stored| Ledger::of(stored.finding.kind) == ledger);

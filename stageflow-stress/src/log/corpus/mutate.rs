@@ -40,6 +40,7 @@ impl Mutation {
         m(18, "errors at a fixed interval", false),
         m(19, "an error in a test that passes", false),
         m(20, "a cycle without progress", false),
+        m(20, "a run that waits without end", false),
         m(21, "memory that grows", false),
         m(22, "an empty value where there never is one", false),
         m(23, "a secret", false),
@@ -81,6 +82,16 @@ fn like(item: &Item, level: Level, target: &'static str, callsite: &str, message
         fields: Vec::new(),
         at: item.at + 1_000,
         ..item.clone()
+    }
+}
+
+/// Lets the heartbeat go on for a time.
+fn beat_on(made: &mut Workload, end: u64, time: u64) {
+    let Some(beat) = made.items.iter().find(|item| item.thread == "heartbeat").cloned() else { return };
+    let mut at = end - end % (200 * MS) + 200 * MS;
+    while at < end + time {
+        made.items.push(Item { at, message: format!("tick {}", at / (200 * MS)), ..beat.clone() });
+        at += 200 * MS;
     }
 }
 
@@ -150,12 +161,7 @@ pub(in super::super) fn mutate(made: &mut Workload, mutation: Mutation, random: 
                     later.at += pause;
                 }
             }
-            let mut at = end - end % (200 * MS) + 200 * MS;
-            let beat = made.items.iter().find(|item| item.thread == "heartbeat").cloned();
-            while let Some(beat) = beat.clone().filter(|_| at < end + pause) {
-                made.items.push(Item { at, message: format!("tick {}", at / (200 * MS)), ..beat });
-                at += 200 * MS;
-            }
+            beat_on(made, end, pause);
         }
         (7, _) => {
             let (first, last) =
@@ -310,6 +316,12 @@ pub(in super::super) fn mutate(made: &mut Workload, mutation: Mutation, random: 
                 made.items.push(new);
             }
             made.expected_errors.push("cannot reach the ledger".to_owned());
+        }
+        (20, "a run that waits without end") => {
+            made.items.retain(|other| other.run != Some(run) || other.at <= item.at);
+            // The others go on, and so does the heartbeat.
+            let end = made.items.last().map_or(0, |item| item.at).max(item.at);
+            beat_on(made, end, random.range(8_000, 20_000) * MS);
         }
         (20, _) => {
             let texts = ["waiting for lock", "lock is held by another", "yielding"];

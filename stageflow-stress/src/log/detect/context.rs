@@ -16,14 +16,18 @@ struct Carried {
     lines: Vec<u32>,
 }
 
+/// Nothing was logged there. A log without times has another value than this.
+const NEVER: i64 = i64::MAX;
+
 pub(super) struct Context {
     each: Vec<Carried>,
     with: u64,
     records: u64,
     errors: u64,
     bare: Map<u32, Vec<u32>>,
-    /// When each thread last logged.
+    /// When each thread last logged within a span; outside of spans, by thread alone.
     last: Map<(u32, u64), i64>,
+    last_of_thread: Vec<i64>,
     leaks: Map<u32, Vec<(u32, u32, u32)>>,
 }
 
@@ -36,6 +40,7 @@ impl Context {
             errors: 0,
             bare: Map::default(),
             last: Map::default(),
+            last_of_thread: vec![NEVER; facts.log.texts.len()],
             leaks: Map::default(),
         }
     }
@@ -60,11 +65,16 @@ impl Context {
                 carried.lines.push(record.line);
             }
         }
-        let place = (record.thread, record.span_id);
+        // Only errors ask for it.
+        let before = if record.span_id == 0 {
+            std::mem::replace(&mut self.last_of_thread[record.thread as usize], seen.time)
+        } else {
+            self.last.insert((record.thread, record.span_id), seen.time).unwrap_or(NEVER)
+        };
         if is_error(record.level) {
             self.errors += 1;
-            let before = self.last.get(&place).copied();
-            let near = before.is_some_and(|before| seen.time == NO_TIME || seen.time - before < 2_000_000);
+            let near =
+                before != NEVER && (seen.time == NO_TIME || seen.time.saturating_sub(before) < 2_000_000);
             let no_context = seen.op == 0
                 && record.fields.is_empty()
                 && record.extra.is_empty()
@@ -74,7 +84,6 @@ impl Context {
                 self.bare.entry(seen.template).or_default().push(record.line);
             }
         }
-        self.last.insert(place, seen.time);
     }
 
     pub fn finish(self, facts: &Facts<'_, '_>) -> Vec<Verdict> {
@@ -86,9 +95,7 @@ impl Context {
             return Verdict::not_applicable(11, "no errors");
         }
         // Where nothing in the log has a context, its errors are no worse than the rest.
-        let placed =
-            facts.log.records.iter().filter(|record| record.span_id != 0 || record.span != 0).count() as u64;
-        if self.with.max(placed) * 2 < self.records {
+        if self.with.max(facts.totals.placed) * 2 < self.records {
             return Verdict::not_applicable(11, "most records name neither an operation nor a span");
         }
         let mut hits: Vec<Hit> = self

@@ -3,6 +3,7 @@
 use super::super::event::{Kind, Log, NO_TIME, Record, Sym};
 use super::super::format::Level;
 use super::super::hash::Map;
+use super::super::mask::MASK;
 use super::super::rules::Rules;
 use super::super::template::{Form, Template};
 use super::Seen;
@@ -23,6 +24,66 @@ const CORRELATION: &[(&str, u8)] = &[
 ];
 /// Fields that name the part of an operation that a record tells of.
 const NAMES: &[&str] = &["stage", "stage_name", "task", "step", "tool", "agent", "node"];
+
+/// What keys of fields tell, as bits: decided once for each key.
+pub(super) mod about {
+    /// Names the operation.
+    pub const OPERATION: u16 = 1;
+    /// Names the part that a record tells of.
+    pub const NAME: u16 = 2;
+    pub const STATUS: u16 = 4;
+    pub const ATTEMPT: u16 = 8;
+    /// Holds what happened, in the place of the message.
+    pub const EVENT: u16 = 16;
+    /// Names what an operation was given.
+    pub const INPUT: u16 = 32;
+    /// Tells which way an operation went.
+    pub const BRANCH: u16 = 64;
+    /// Announces a wait.
+    pub const WAIT: u16 = 128;
+    pub(super) const UNKNOWN: u16 = 1 << 15;
+}
+
+fn tells(key: &str, declared: &[String]) -> u16 {
+    let mut tells = match key {
+        "status" | "outcome" | "result" => about::STATUS,
+        "attempt" => about::ATTEMPT,
+        "event" => about::EVENT,
+        "input" | "input_hash" | "input_sha256" | "input_id" | "case" => about::INPUT,
+        _ => 0,
+    };
+    if CORRELATION.iter().any(|(known, _)| *known == key) || declared.iter().any(|known| known == key) {
+        tells |= about::OPERATION;
+    }
+    if NAMES.contains(&key) {
+        tells |= about::NAME;
+    }
+    if matches!(key, "stage" | "step" | "branch" | "route" | "path" | "task") {
+        tells |= about::BRANCH;
+    }
+    if ["delay", "wait", "backoff", "sleep", "pause", "retry_after", "interval"]
+        .iter()
+        .any(|word| key.contains(word))
+    {
+        tells |= about::WAIT;
+    }
+    tells
+}
+
+/// Whether the words of a form announce a wait.
+fn announces_wait(form: &str) -> bool {
+    form.len() < 200
+        && ["sleeping", "waiting", "retry in", "Retrying", "backing off"]
+            .iter()
+            .any(|word| form.contains(word))
+}
+
+/// Whether the words that say what a message is about are the same in all messages of a form: pairs aside, nothing varies
+/// before its first bracket or comma.
+fn names_itself(form: &str) -> bool {
+    let head = form.split(['(', ',']).next().unwrap_or_default();
+    head.split(' ').all(|token| !token.contains(MASK) || token.contains('='))
+}
 
 /// A step of a life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,16 +152,25 @@ pub(super) struct Facts<'l, 'a> {
     pub each: Vec<TemplateFacts>,
     /// Whether the log has a monotonic clock.
     pub monotonic: bool,
-    /// Whether most records of the log name an operation.
+    /// Keys that name an operation, with their families.
     keys: Vec<(Sym, u8)>,
-    names: Vec<Sym>,
-    status: Vec<Sym>,
-    attempt: Option<Sym>,
-    event: Option<Sym>,
+    /// What each key tells, by its number.
+    tells: Vec<u16>,
+    /// Per form: whether it announces a wait, and whether it says by itself what it is about.
+    waits: Vec<bool>,
+    named: Vec<bool>,
+    event: bool,
     ops: Map<Box<str>, u32>,
     op_texts: Vec<Box<str>>,
-    of_span: Map<Sym, (u32, u8)>,
-    of_thread: Map<Sym, u32>,
+    last_op: u32,
+    /// The operation that a span or a thread names, by its number; [`UNKNOWN`] until it was looked at.
+    of_span: Vec<(u32, u8)>,
+    of_thread: Vec<u32>,
+    /// The last record of each operation, and of each thread outside of them.
+    streams: Vec<Stream>,
+    of_threads: Map<Sym, Stream>,
+    pub steps: Steps,
+    pub totals: Totals,
     subjects: Map<Box<str>, u32>,
     subject_texts: Vec<Box<str>>,
     /// Subjects of one text from several targets share a number.
@@ -108,6 +178,78 @@ pub(super) struct Facts<'l, 'a> {
     words_of: Vec<u32>,
     by_content: Map<u64, (u32, bool)>,
     words: String,
+}
+
+/// Numbers of the whole log.
+#[derive(Debug, Default)]
+pub(crate) struct Totals {
+    /// Records per target and level; the last one is for records without.
+    pub targets: Vec<[u64; 7]>,
+    pub records: u64,
+    /// Earliest and latest time, in microseconds; absent where no record has one.
+    pub span: Option<(i64, i64)>,
+    /// Records within a span.
+    pub placed: u64,
+}
+
+/// Not looked at yet.
+const UNKNOWN: u32 = u32::MAX;
+
+/// The last record of an operation, or of a thread outside of every operation.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Stream {
+    pub time: i64,
+    pub line: u32,
+    pub template: u32,
+    /// Whether it announced a wait.
+    pub waits: bool,
+}
+
+const NOTHING_YET: Stream = Stream { time: NO_TIME, line: 0, template: u32::MAX, waits: false };
+
+/// Which template follows which within an operation.
+#[derive(Debug, Default)]
+pub(super) struct Steps {
+    numbers: Map<u64, u32>,
+    pub list: Vec<Step>,
+    /// The last step from each template: mostly the next one is the same.
+    recent: Vec<u32>,
+}
+
+#[derive(Debug)]
+pub(super) struct Step {
+    pub from: u32,
+    pub to: u32,
+    pub count: u64,
+    /// Microseconds between the two, of the first ones.
+    pub usual: Vec<i64>,
+}
+
+impl Steps {
+    /// Microseconds that few pauses within operations exceed: one in a hundred.
+    pub fn long_pause(&self) -> i64 {
+        let mut all: Vec<i64> = self.list.iter().flat_map(|step| &step.usual).copied().collect();
+        all.sort_unstable();
+        all.get(all.len().saturating_sub(1 + all.len() / 100)).copied().unwrap_or(0)
+    }
+
+    fn add(&mut self, from: u32, to: u32) -> u32 {
+        let recent = self.recent[from as usize];
+        let number = match self.list.get(recent as usize) {
+            Some(step) if step.to == to => recent,
+            _ => {
+                let next = self.list.len() as u32;
+                let number = *self.numbers.entry(u64::from(from) << 32 | u64::from(to)).or_insert(next);
+                if number == next {
+                    self.list.push(Step { from, to, count: 0, usual: Vec::new() });
+                }
+                self.recent[from as usize] = number;
+                number
+            }
+        };
+        self.list[number as usize].count += 1;
+        number
+    }
 }
 
 impl<'l, 'a> Facts<'l, 'a> {
@@ -121,7 +263,6 @@ impl<'l, 'a> Facts<'l, 'a> {
         let mut keys: Vec<(Sym, u8)> =
             rules.correlation.iter().filter_map(|key| log.texts.find(key)).map(|key| (key, 0)).collect();
         keys.extend(CORRELATION.iter().filter_map(|(key, family)| Some((log.texts.find(key)?, *family))));
-        let find = |names: &[&str]| names.iter().filter_map(|name| log.texts.find(name)).collect::<Vec<_>>();
         let each = templates
             .iter()
             .map(|template| TemplateFacts {
@@ -141,14 +282,19 @@ impl<'l, 'a> Facts<'l, 'a> {
             each,
             monotonic: log.records.iter().take(3).any(|record| record.mono > 0),
             keys,
-            names: find(NAMES),
-            status: find(&["status", "outcome", "result"]),
-            attempt: log.texts.find("attempt"),
-            event: log.texts.find("event"),
+            tells: vec![about::UNKNOWN; log.texts.len()],
+            waits: forms.iter().map(|form| announces_wait(&form.text)).collect(),
+            named: forms.iter().map(|form| names_itself(&form.text)).collect(),
+            event: log.texts.find("event").is_some(),
             ops: Map::default(),
             op_texts: vec!["".into()],
-            of_span: Map::default(),
-            of_thread: Map::default(),
+            last_op: 0,
+            of_span: vec![(UNKNOWN, 0); log.texts.len()],
+            of_thread: vec![UNKNOWN; log.texts.len()],
+            streams: vec![NOTHING_YET],
+            of_threads: Map::default(),
+            totals: Totals { targets: vec![[0; 7]; log.texts.len()], ..Totals::default() },
+            steps: Steps { recent: vec![UNKNOWN; templates.len()], ..Steps::default() },
             subjects: Map::default(),
             subject_texts: vec!["".into()],
             word_numbers: Map::default(),
@@ -165,27 +311,79 @@ impl<'l, 'a> Facts<'l, 'a> {
         let is_event = matches!(record.kind, Kind::Event | Kind::Raw);
         let template = if is_event { self.of_form[record.form as usize] } else { u32::MAX };
         let time = if self.monotonic { (record.mono / 1_000) as i64 } else { record.micros };
-        let (op, other) = self.operation(record);
-        let mut life = None;
-        if is_event {
-            let facts = &mut self.each[template as usize];
-            facts.levels[record.level.map_or(6, |level| level as usize)] += 1;
-            facts.bytes += (record.message.len() + record.extra.len()) as u64 + 40;
-            if facts.sample == u32::MAX {
-                facts.sample = index as u32;
-                facts.first_line = record.line;
-                facts.target = record.target;
-            }
-            facts.last_line = record.line;
-            if record.micros != NO_TIME {
-                facts.first = facts.first.min(record.micros);
-                facts.last = facts.last.max(record.micros);
-            }
-            if facts.phase.is_some() || self.event.is_some() {
-                life = self.life(record, template);
+        let mut tells = 0;
+        for (key, _) in log.fields_of(record) {
+            tells |= self.tells(*key);
+        }
+        let (op, other) = self.operation(record, tells & about::OPERATION != 0);
+        let mut seen =
+            Seen { record, template, op, other, life: None, time, tells, before: NOTHING_YET, step: UNKNOWN };
+        if !is_event {
+            return seen;
+        }
+        let level = record.level.map_or(6, |level| level as usize);
+        self.totals.records += 1;
+        self.totals.targets[record.target as usize][level] += 1;
+        self.totals.placed += u64::from(record.span != 0 || record.span_id != 0);
+        let facts = &mut self.each[template as usize];
+        facts.levels[level] += 1;
+        facts.bytes += (record.message.len() + record.extra.len()) as u64 + 40;
+        if facts.sample == u32::MAX {
+            facts.sample = index as u32;
+            facts.first_line = record.line;
+            facts.target = record.target;
+        }
+        facts.last_line = record.line;
+        if record.micros != NO_TIME {
+            facts.first = facts.first.min(record.micros);
+            facts.last = facts.last.max(record.micros);
+            let (first, last) = self.totals.span.unwrap_or((record.micros, record.micros));
+            self.totals.span = Some((first.min(record.micros), last.max(record.micros)));
+        }
+        if facts.phase.is_some() || tells & about::EVENT != 0 {
+            seen.life = self.life(record, template, tells);
+        }
+        let waits =
+            op != 0 && time != NO_TIME && (tells & about::WAIT != 0 || self.waits[record.form as usize]);
+        let now = Stream { time, line: record.line, template, waits };
+        if op == 0 {
+            let stream = self.of_threads.entry(record.thread).or_insert(NOTHING_YET);
+            seen.before = std::mem::replace(stream, now);
+        } else {
+            seen.before = std::mem::replace(&mut self.streams[op as usize], now);
+            if seen.before.template != u32::MAX {
+                seen.step = self.steps.add(seen.before.template, template);
             }
         }
-        Seen { record, template, op, other, life, time }
+        seen
+    }
+
+    fn tells(&mut self, key: Sym) -> u16 {
+        let known = &mut self.tells[key as usize];
+        if *known == about::UNKNOWN {
+            *known = tells(self.log.texts.get(key), &self.rules.correlation);
+        }
+        *known
+    }
+
+    /// What a key tells that was seen before.
+    pub fn known_to_tell(&self, key: Sym) -> u16 {
+        self.tells[key as usize]
+    }
+
+    /// Whether anything may be told to be tried again.
+    pub fn retries(&self) -> bool {
+        self.event || self.each.iter().any(|template| template.phase == Some(Phase::Retry))
+    }
+
+    /// Whether no record was seen that belongs to an operation or a thread.
+    pub fn saw_nothing(&self) -> bool {
+        self.of_threads.is_empty() && self.streams.iter().all(|stream| stream.template == u32::MAX)
+    }
+
+    /// The last record of an operation.
+    pub fn last_of(&self, op: u32) -> Stream {
+        self.streams.get(op as usize).copied().unwrap_or(NOTHING_YET)
     }
 
     /// Operations that were seen.
@@ -206,8 +404,8 @@ impl<'l, 'a> Facts<'l, 'a> {
         self.words_of[subject as usize]
     }
 
-    pub fn into_templates(self) -> Vec<TemplateFacts> {
-        self.each
+    pub fn into_parts(self) -> (Vec<TemplateFacts>, Totals) {
+        (self.each, self.totals)
     }
 
     /// The target of a template's records with its text, as titles show it.
@@ -219,23 +417,23 @@ impl<'l, 'a> Facts<'l, 'a> {
         text
     }
 
-    fn operation(&mut self, record: &Record<'_>) -> (u32, u32) {
+    fn operation(&mut self, record: &Record<'_>, named: bool) -> (u32, u32) {
         let log = self.log;
         let (mut inherited, mut family) = (0, 0);
         if record.span != 0 {
-            (inherited, family) = match self.of_span.get(&record.span) {
-                Some(&known) => known,
-                None => {
-                    let found = in_path(log.texts.get(record.span), self.rules);
-                    let of = found.map_or((0, 0), |(value, family)| (self.op(value), family));
-                    self.of_span.insert(record.span, of);
-                    of
-                }
-            };
+            (inherited, family) = self.of_span[record.span as usize];
+            if inherited == UNKNOWN {
+                let found = in_path(log.texts.get(record.span), self.rules);
+                (inherited, family) = found.map_or((0, 0), |(value, family)| (self.op(value), family));
+                self.of_span[record.span as usize] = (inherited, family);
+            }
         }
-        if !self.keys.is_empty() {
+        if named {
             let mut own: Option<(u32, u8)> = None;
             for (key, value) in log.fields_of(record) {
+                if self.tells(*key) & about::OPERATION == 0 {
+                    continue;
+                }
                 let Some((_, of)) = self.keys.iter().find(|(known, _)| known == key).copied() else {
                     continue;
                 };
@@ -259,62 +457,81 @@ impl<'l, 'a> Facts<'l, 'a> {
         }
         if record.thread != 0 {
             // OpenStack prints the request in brackets, where others print the thread.
-            let known = match self.of_thread.get(&record.thread) {
-                Some(&known) => known,
-                None => {
-                    let text = log.texts.get(record.thread);
-                    let op = match text.split(' ').next() {
-                        Some(id) if id.starts_with("req-") && id.len() > 12 => self.op(id),
-                        _ => 0,
-                    };
-                    self.of_thread.insert(record.thread, op);
-                    op
-                }
-            };
+            let mut known = self.of_thread[record.thread as usize];
+            if known == UNKNOWN {
+                known = match log.texts.get(record.thread).split(' ').next() {
+                    Some(id) if id.starts_with("req-") && id.len() > 12 => self.op(id),
+                    _ => 0,
+                };
+                self.of_thread[record.thread as usize] = known;
+            }
             return (known, 0);
         }
         (0, 0)
     }
 
     fn op(&mut self, value: &str) -> u32 {
+        // Records of one operation often follow each other.
+        if self.last_op != 0 && *self.op_texts[self.last_op as usize] == *value {
+            return self.last_op;
+        }
         if let Some(&known) = self.ops.get(value) {
+            self.last_op = known;
             return known;
         }
         let op = self.op_texts.len() as u32;
         self.op_texts.push(value.into());
         self.ops.insert(value.into(), op);
+        self.streams.push(NOTHING_YET);
+        self.last_op = op;
         op
     }
 
-    fn life(&mut self, record: &Record<'_>, template: u32) -> Option<Life> {
+    fn life(&mut self, record: &Record<'_>, template: u32, tells: u16) -> Option<Life> {
         let log = self.log;
         let mut phase = self.each[template as usize].phase;
+        let form = record.form as usize;
         let mut text: &str = &record.message;
-        if let Some(event) = self.event.and_then(|event| log.field(record, event))
-            && let Some(named) = self::phase(event)
-        {
-            phase = Some(named);
-            text = event;
-        }
-        let mut phase = phase?;
+        let mut named = self.named[form];
         let mut name = "";
         let mut attempt = 0;
-        for (key, value) in log.fields_of(record) {
-            if self.names.contains(key) {
-                name = value;
-            } else if self.status.contains(key) && phase == Phase::Done {
-                phase = of_status(value).unwrap_or(phase);
-            } else if Some(*key) == self.attempt {
-                attempt = value.parse().unwrap_or(0);
+        if tells & (about::EVENT | about::NAME | about::STATUS | about::ATTEMPT) != 0 {
+            for (key, value) in log.fields_of(record) {
+                let tells = self.tells(*key);
+                if tells & about::EVENT != 0
+                    && let Some(of_event) = self::phase(value)
+                {
+                    phase = Some(of_event);
+                    (text, named) = (value, false);
+                }
+            }
+            for (key, value) in log.fields_of(record) {
+                let tells = self.tells(*key);
+                if tells & about::NAME != 0 {
+                    name = value;
+                } else if tells & about::STATUS != 0 && phase == Some(Phase::Done) {
+                    phase = of_status(value).or(phase);
+                } else if tells & about::ATTEMPT != 0 {
+                    attempt = value.parse().unwrap_or(0);
+                }
             }
         }
+        let phase = phase?;
         let mut hasher = super::super::hash::Fast::default();
-        hasher.write(text.as_bytes());
+        if named {
+            hasher.write_u32(record.form);
+        } else {
+            hasher.write(text.as_bytes());
+        }
         hasher.write(name.as_bytes());
         hasher.write_u32(record.target);
         let content = hasher.finish();
         if let Some(&(subject, whole)) = self.by_content.get(&content) {
             return (subject != 0).then_some(Life { phase, subject, whole, attempt });
+        }
+        let forms = self.forms;
+        if named {
+            text = &forms[form].text;
         }
         let whole = self.subject(text, name);
         let mut subject = 0;

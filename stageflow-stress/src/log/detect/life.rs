@@ -1,33 +1,124 @@
-//! D10 failures without a record, D15 illegal transitions, D16 beginnings without an end, D17 successes without a record.
+//! What lives in operations: what began and how it ended. D10 failures told too quietly, D15 illegal transitions, D16
+//! beginnings without an end, and what ended before it began, for D7.
 
-use serde_json::json;
-
-use super::super::event::{Kind, Sym};
+use super::super::event::{Kind, NO_TIME};
 use super::super::hash::Map;
+use super::declared::Declared;
 use super::facts::{Facts, Phase, is_trouble};
-use super::{Hit, LINES, Seen, Verdict};
+use super::spans::Spans;
+use super::{Hit, LINES, Seen, Verdict, seconds};
 use crate::classify::Severity;
 use crate::log::digest::DetectorOutcome;
 use crate::markdown::count;
 
-/// One life of one operation.
-#[derive(Debug, Default, Clone)]
+/// One life of one operation. Most lives begin once and end once: what is beyond that lies in `rest`.
+#[derive(Debug, Clone)]
 struct Life {
-    /// Beginnings that have no end yet.
-    open: Vec<(u32, u32)>,
-    starts: u64,
-    ends: u64,
-    /// Templates of ends since the last beginning.
-    ended_by: Vec<u32>,
+    op: u32,
+    subject: u32,
+    /// The last beginning that has no end yet, as line and attempt. Line 0 means: there is none.
+    open: (u32, u32),
+    starts: u32,
+    ends: u32,
+    /// Template of the first end since the last beginning.
+    ended_by: u32,
     /// Whether the last thing was an end.
     ended: bool,
-    failed: bool,
     first_end: u32,
-    /// Ends by phase: good, skipped, cancelled, retried; and where the unusual ones are.
-    phases: [u64; 4],
+    /// Ends by phase: good, skipped, cancelled, retried.
+    phases: [u32; 4],
+    /// When the first attempt that has a time began and ended.
+    times: Times,
+    rest: Option<Box<Rest>>,
+}
+
+#[derive(Debug, Default, Clone)]
+struct Rest {
+    /// Earlier beginnings without an end.
+    open: Vec<(u32, u32)>,
+    /// Templates of further ends since the last beginning.
+    ended_by: Vec<u32>,
+    /// Where ends are that are not good.
     unusual: Vec<(Phase, u32)>,
-    /// Ends that came before any beginning.
-    orphans: Vec<u32>,
+    /// Further attempts.
+    times: Vec<Times>,
+}
+
+/// When an attempt began and ended.
+#[derive(Debug, Default, Clone, Copy)]
+struct Times {
+    attempt: u32,
+    starts: u32,
+    ends: u32,
+    start: (i64, u32),
+    end: (i64, u32),
+}
+
+impl Life {
+    fn new(op: u32, subject: u32) -> Self {
+        Life {
+            op,
+            subject,
+            open: (0, 0),
+            starts: 0,
+            ends: 0,
+            ended_by: u32::MAX,
+            ended: false,
+            first_end: 0,
+            phases: [0; 4],
+            times: Times::default(),
+            rest: None,
+        }
+    }
+
+    fn rest(&mut self) -> &mut Rest {
+        self.rest.get_or_insert_default()
+    }
+
+    fn begin(&mut self, line: u32, attempt: u32) {
+        if self.open.0 != 0 {
+            let before = self.open;
+            self.rest().open.push(before);
+        }
+        self.open = (line, attempt);
+    }
+
+    /// Takes the last open beginning away. Returns whether there was one.
+    fn end(&mut self) -> bool {
+        let was = self.open.0 != 0;
+        self.open = self.rest.as_mut().and_then(|rest| rest.open.pop()).unwrap_or((0, 0));
+        was
+    }
+
+    /// Lines of beginnings without an end, in their order.
+    fn open_lines(&self) -> Vec<u32> {
+        let before = self.rest.iter().flat_map(|rest| &rest.open);
+        before.chain([&self.open]).map(|(line, _)| *line).filter(|line| *line != 0).collect()
+    }
+
+    fn was_ended_by(&self, template: u32) -> bool {
+        self.ended_by == template || self.rest.as_ref().is_some_and(|rest| rest.ended_by.contains(&template))
+    }
+
+    fn time(&mut self, attempt: u32, starts: bool, at: (i64, u32)) {
+        let first = &mut self.times;
+        let times = if first.starts + first.ends == 0 || first.attempt == attempt {
+            first
+        } else {
+            let more = &mut self.rest.get_or_insert_default().times;
+            let known = more.iter().position(|times| times.attempt == attempt).unwrap_or_else(|| {
+                more.push(Times::default());
+                more.len() - 1
+            });
+            &mut more[known]
+        };
+        times.attempt = attempt;
+        if starts {
+            (times.start, times.starts) = (at, times.starts + 1);
+        } else {
+            (times.end, times.ends) = (at, times.ends + 1);
+        }
+    }
 }
 
 #[derive(Debug, Default, Clone)]
@@ -37,73 +128,48 @@ struct Op {
     /// Whether it told of trouble.
     trouble: bool,
     last_time: i64,
-    last_line: u32,
-    records: u64,
 }
 
-#[derive(Debug, Default, Clone)]
-struct Span {
-    parent: u64,
-    line: u32,
-    path: Sym,
-    name: Box<str>,
-    /// How it ended, in its own words.
-    outcome: Option<Box<str>>,
-    closed: bool,
-    close_line: u32,
-    trouble: bool,
-    success: bool,
-    ended: bool,
-    op: u32,
-    events: u32,
+/// Beginnings and ends as D7 tells of them.
+pub(super) struct LivesInOrder {
+    pub hits: Vec<Hit>,
+    pub pairs: usize,
 }
 
 pub(super) struct Lives {
-    lives: Map<(u32, u32), Life>,
+    /// The place in `list` by operation and subject.
+    numbers: Map<u64, u32>,
+    list: Vec<Life>,
     /// The life that began last under these words: a retry may be told by another target.
     by_words: Map<(u32, u32), u32>,
+    /// Whether anything is retried at all.
+    retries: bool,
     ops: Vec<Op>,
-    spans: Vec<Span>,
-    by_id: Map<u64, usize>,
     late: Map<u32, Vec<(u32, u32, u32)>>,
     twice: Map<u32, Vec<(u32, u32, u32)>>,
     /// Failures and cancellations told below WARNING, by operation.
     quiet_failures: Vec<(u32, u32, u32, &'static str)>,
     troubled_lines: Vec<u32>,
     last_time: i64,
+    spans: Spans,
     declared: Declared,
-}
-
-/// What the author declares, counted.
-#[derive(Debug, Default)]
-struct Declared {
-    pairs: Vec<Map<String, (u64, u64, u32)>>,
-    states: Vec<Map<String, String>>,
-    illegal: Vec<(usize, String, String, String, u32)>,
-    found: Vec<u64>,
-    lines: Vec<Vec<u32>>,
 }
 
 impl Lives {
     pub fn new(facts: &Facts<'_, '_>) -> Self {
         Lives {
-            lives: Map::default(),
+            numbers: Map::default(),
+            list: Vec::new(),
             by_words: Map::default(),
+            retries: facts.retries(),
             ops: Vec::new(),
-            spans: Vec::new(),
-            by_id: Map::default(),
             late: Map::default(),
             twice: Map::default(),
             quiet_failures: Vec::new(),
             troubled_lines: Vec::new(),
             last_time: i64::MIN,
-            declared: Declared {
-                pairs: vec![Map::default(); facts.rules.pairs.len()],
-                states: vec![Map::default(); facts.rules.machines.len()],
-                illegal: Vec::new(),
-                found: vec![0; facts.rules.expected.len()],
-                lines: vec![Vec::new(); facts.rules.expected.len()],
-            },
+            spans: Spans::default(),
+            declared: Declared::new(facts),
         }
     }
 
@@ -114,78 +180,23 @@ impl Lives {
         if self.ops.len() <= seen.op as usize {
             self.ops.resize(seen.op as usize + 1, Op::default());
         }
-        match record.kind {
-            Kind::Open => {
-                self.by_id.insert(record.span_id, self.spans.len());
-                self.spans.push(Span {
-                    parent: record.parent,
-                    line: record.line,
-                    path: record.span,
-                    name: record.message.as_ref().into(),
-                    op: seen.op,
-                    ..Span::default()
-                });
-                self.span_fields(facts, seen);
-                return;
-            }
-            Kind::Fields => return self.span_fields(facts, seen),
-            Kind::Close => {
-                self.span_fields(facts, seen);
-                if let Some(&at) = self.by_id.get(&record.span_id) {
-                    let span = &mut self.spans[at];
-                    span.closed = true;
-                    span.close_line = record.line;
-                    if span.parent == 0 && seen.op != 0 {
-                        self.ops[seen.op as usize].end.get_or_insert(record.line);
-                    }
-                }
-                return;
-            }
-            Kind::Event | Kind::Raw => {}
+        if self.spans.see(facts, seen) && seen.op != 0 {
+            self.ops[seen.op as usize].end.get_or_insert(record.line);
+        }
+        if !matches!(record.kind, Kind::Event | Kind::Raw) {
+            return;
         }
         let op = &mut self.ops[seen.op as usize];
-        op.records += 1;
         op.last_time = op.last_time.max(seen.time);
-        op.last_line = record.line;
-        let trouble = is_trouble(record.level);
-        if trouble {
+        if is_trouble(record.level) {
             op.trouble = true;
             if self.troubled_lines.len() < 1_000_000 {
                 self.troubled_lines.push(record.line);
             }
         }
-        if record.span_id != 0
-            && let Some(&at) = self.by_id.get(&record.span_id)
-        {
-            let span = &mut self.spans[at];
-            span.events += 1;
-            span.trouble |= trouble;
-            if let Some(life) = seen.life {
-                span.success |= life.phase == Phase::Done;
-                span.ended |= life.phase.is_end();
-            }
-        }
-        if !facts.rules.expected.is_empty()
-            || !facts.rules.pairs.is_empty()
-            || !facts.rules.machines.is_empty()
-        {
-            self.declared.see(facts, seen);
-        }
+        self.declared.see(facts, seen);
         if let Some(life) = seen.life {
             self.step(facts, seen, life);
-        }
-    }
-
-    fn span_fields(&mut self, facts: &Facts<'_, '_>, seen: &Seen<'_, '_>) {
-        let Some(&at) = self.by_id.get(&seen.record.span_id) else { return };
-        for (key, value) in facts.log.fields_of(seen.record) {
-            match facts.log.texts.get(*key) {
-                "outcome" | "otel.status_code" => self.spans[at].outcome = Some(value.as_ref().into()),
-                "error" | "error.type" if self.spans[at].outcome.is_none() => {
-                    self.spans[at].outcome = Some("error".into())
-                }
-                _ => {}
-            }
         }
     }
 
@@ -196,19 +207,24 @@ impl Lives {
         {
             self.late.entry(step.subject).or_default().push((seen.op, ended.unwrap_or(0), line));
         }
-        let words = (seen.op, facts.words_of(step.subject));
-        if step.phase == Phase::Start {
-            self.by_words.insert(words, step.subject);
-        } else if step.phase == Phase::Retry
-            && let Some(&subject) = self.by_words.get(&words)
-            && subject != step.subject
-        {
-            if let Some(life) = self.lives.get_mut(&(seen.op, subject)) {
-                life.open.pop();
+        if self.retries {
+            let words = (seen.op, facts.words_of(step.subject));
+            if step.phase == Phase::Start {
+                self.by_words.insert(words, step.subject);
+            } else if step.phase == Phase::Retry
+                && let Some(&subject) = self.by_words.get(&words)
+                && subject != step.subject
+            {
+                if let Some(&at) = self.numbers.get(&number(seen.op, subject)) {
+                    self.list[at as usize].end();
+                }
+                self.time(seen, step);
+                return;
             }
-            return;
         }
-        let life = self.lives.entry((seen.op, step.subject)).or_default();
+        self.time(seen, step);
+        let at = self.life(seen.op, step.subject);
+        let life = &mut self.list[at];
         let kind = match step.phase {
             Phase::Done => Some(0),
             Phase::Skipped => Some(1),
@@ -218,43 +234,48 @@ impl Lives {
         };
         if let Some(kind) = kind {
             life.phases[kind] += 1;
-            if kind > 0 && life.unusual.len() < LINES {
-                life.unusual.push((step.phase, line));
+            if kind > 0 && life.rest().unusual.len() < LINES {
+                life.rest().unusual.push((step.phase, line));
             }
         }
         match step.phase {
             Phase::Start => {
                 life.starts += 1;
                 // A later attempt takes the place of the one before it.
-                if life.open.last().is_some_and(|(_, attempt)| *attempt > 0 && step.attempt > *attempt) {
-                    life.open.pop();
+                if life.open.1 > 0 && step.attempt > life.open.1 {
+                    life.end();
                 }
-                life.open.push((line, step.attempt));
+                life.begin(line, step.attempt);
                 life.ended = false;
-                life.ended_by.clear();
+                life.ended_by = u32::MAX;
+                if let Some(rest) = &mut life.rest {
+                    rest.ended_by.clear();
+                }
             }
             Phase::Retry => {
                 // The next beginning is another attempt of the same.
-                life.open.pop();
+                life.end();
             }
             phase => {
                 life.ends += 1;
-                if life.open.pop().is_none() {
-                    if life.starts == 0 {
-                        if life.orphans.len() < LINES {
-                            life.orphans.push(line);
-                        }
-                    } else if life.ended && seen.op != 0 && life.ended_by.contains(&seen.template) {
-                        // Some log one end in two ways; the same way twice is another end.
-                        self.twice.entry(step.subject).or_default().push((seen.op, life.first_end, line));
-                    }
+                if !life.end()
+                    && life.starts > 0
+                    && life.ended
+                    && seen.op != 0
+                    && life.was_ended_by(seen.template)
+                {
+                    // Some log one end in two ways; the same way twice is another end.
+                    self.twice.entry(step.subject).or_default().push((seen.op, life.first_end, line));
                 }
                 if !life.ended {
                     life.first_end = line;
                 }
                 life.ended = true;
-                life.failed |= phase == Phase::Failed;
-                life.ended_by.push(seen.template);
+                if life.ended_by == u32::MAX {
+                    life.ended_by = seen.template;
+                } else if !life.was_ended_by(seen.template) {
+                    life.rest().ended_by.push(seen.template);
+                }
                 if matches!(phase, Phase::Failed | Phase::Cancelled)
                     && !is_trouble(seen.record.level)
                     && seen.record.level.is_some()
@@ -268,65 +289,132 @@ impl Lives {
         }
     }
 
+    /// The place of a life in the list.
+    fn life(&mut self, op: u32, subject: u32) -> usize {
+        let next = self.list.len() as u32;
+        let at = *self.numbers.entry(number(op, subject)).or_insert(next);
+        if at == next {
+            self.list.push(Life::new(op, subject));
+        }
+        at as usize
+    }
+
+    /// When an attempt began or ended, where something has a time and a name.
+    fn time(&mut self, seen: &Seen<'_, '_>, step: super::facts::Life) {
+        let starts = step.phase == Phase::Start;
+        if (seen.op == 0 && !step.whole) || seen.time == NO_TIME || !(starts || step.phase.is_end()) {
+            return;
+        }
+        let at = self.life(seen.op, step.subject);
+        self.list[at].time(step.attempt, starts, (seen.time, seen.record.line));
+    }
+
+    /// What ended before it began, and the lives of that kind: no other detector tells of them again.
+    pub fn causal(&self, facts: &Facts<'_, '_>) -> (LivesInOrder, Vec<(u32, u32)>) {
+        let mut claimed = Vec::new();
+        let mut pairs = 0;
+        let mut by_subject: Map<u32, Vec<(u32, u32, u32)>> = Map::default();
+        for life in &self.list {
+            for times in [&life.times].into_iter().chain(life.rest.iter().flat_map(|rest| &rest.times)) {
+                pairs += usize::from(times.starts > 0 && times.ends > 0);
+                if (times.starts, times.ends) == (1, 1) && times.end.0 < times.start.0 {
+                    claimed.push((life.op, life.subject));
+                    by_subject.entry(life.subject).or_default().push((life.op, times.end.1, times.start.1));
+                }
+            }
+        }
+        let hits = by_subject
+            .into_iter()
+            .map(|(subject, mut seen)| {
+                seen.sort_unstable();
+                let name = facts.subject_text(subject);
+                let (op, end, start) = seen[0];
+                Hit::new(
+                    Severity::Medium,
+                    name,
+                    format!("an end before its beginning: {name}"),
+                    format!("of operation {}: the end stands on line {end} and is earlier than the beginning on line {start}", facts.op_text(op)),
+                )
+                .times(seen.len() as u64)
+                .at(seen.iter().flat_map(|(_, end, start)| [*end, *start]))
+            })
+            .collect();
+        claimed.sort_unstable();
+        (LivesInOrder { hits, pairs }, claimed)
+    }
+
+    /// Signs of a deadlock: operations in which something is open and nothing happened for long, until the log ended, while
+    /// others went on. `others` counts the half seconds of a time in which anybody logged.
+    pub fn stuck(&self, facts: &Facts<'_, '_>, others: impl Fn(i64, i64) -> usize) -> Vec<Hit> {
+        const SILENCE: i64 = 5_000_000;
+        const TIMES_USUAL: i64 = 8;
+        // What is lost may have been the end.
+        if !facts.rules.losses.is_empty() {
+            return Vec::new();
+        }
+        let enough = SILENCE.max(TIMES_USUAL.saturating_mul(facts.steps.long_pause()));
+        let mut open: Map<u32, Vec<String>> = Map::default();
+        for life in self.list.iter().filter(|life| life.op != 0 && life.open.0 != 0) {
+            open.entry(life.op).or_default().push(facts.subject_text(life.subject).to_owned());
+        }
+        for (op, path) in self.spans.open() {
+            open.entry(op).or_default().push(format!("span {}", facts.log.texts.get(path)));
+        }
+        let mut by_template: Map<u32, (Hit, Vec<u32>)> = Map::default();
+        for (op, mut waiting) in open {
+            let last = facts.last_of(op);
+            let silent = self.last_time.saturating_sub(last.time);
+            let ended = self.ops.get(op as usize).is_some_and(|op| op.end.is_some());
+            if ended || last.time == NO_TIME || last.waits || silent < enough {
+                continue;
+            }
+            // Where everything stood still, the machine did.
+            let from = last.time.div_euclid(500_000) + 1;
+            let to = self.last_time.div_euclid(500_000);
+            if others(from, to) < usize::try_from((to - from) / 2).unwrap_or(0).max(1) {
+                continue;
+            }
+            waiting.sort();
+            let title = facts.title(last.template);
+            let (hit, lines) = by_template.entry(last.template).or_insert_with(|| {
+                let text = format!(
+                    "operation {} was silent for the last {} of the log while others went on; open: {}",
+                    facts.op_text(op),
+                    seconds(silent),
+                    waiting.join(", ")
+                );
+                let title = format!("an operation that waits without end: the last it logged is {title}");
+                (Hit::new(Severity::Medium, format!("stuck {title}"), title, text).times(0), Vec::new())
+            });
+            hit.count += 1;
+            lines.push(last.line);
+        }
+        let mut hits: Vec<Hit> = by_template
+            .into_values()
+            .map(|(hit, mut lines)| {
+                lines.sort_unstable();
+                hit.at(lines)
+            })
+            .collect();
+        hits.sort_by(|a, b| a.subject.cmp(&b.subject));
+        hits
+    }
+
     pub fn finish(mut self, facts: &Facts<'_, '_>, claimed: &[(u32, u32)]) -> Vec<Verdict> {
         vec![
             self.declared.expected(facts),
             self.failures(facts),
             self.transitions(facts, claimed),
             self.orphans(facts, claimed),
-            self.successes(facts),
+            self.spans.successes(facts),
         ]
     }
 
     fn failures(&mut self, facts: &Facts<'_, '_>) -> Verdict {
-        let mut hits: Map<String, Hit> = Map::default();
-        let mut failed = 0u64;
-        // Trouble told in an inner span is told for the outer ones, and the other way round until the outermost closes.
-        for at in 0..self.spans.len() {
-            if self.spans[at].trouble {
-                let mut parent = self.spans[at].parent;
-                for _ in 0..64 {
-                    let Some(&up) = self.by_id.get(&parent) else { break };
-                    self.spans[up].trouble = true;
-                    parent = self.spans[up].parent;
-                }
-            }
-        }
-        for span in &self.spans {
-            let Some(outcome) = &span.outcome else { continue };
-            if !matches!(&**outcome, "error" | "ERROR" | "failed" | "fail" | "Err" | "cancelled") {
-                continue;
-            }
-            failed += 1;
-            let mut told = span.trouble;
-            let mut parent = span.parent;
-            for _ in 0..64 {
-                let Some(&up) = self.by_id.get(&parent) else { break };
-                told |= self.spans[up].trouble;
-                parent = self.spans[up].parent;
-            }
-            if told {
-                continue;
-            }
-            let name = span.name.to_string();
-            let hit = hits.entry(name.clone()).or_insert_with(|| {
-                Hit::new(
-                    Severity::High,
-                    format!("span {name}"),
-                    format!("a failure that nobody logged: span `{name}`"),
-                    format!(
-                        "the span {} ended with `{outcome}`, and neither it nor what is around it has a record at WARNING or above",
-                        facts.log.texts.get(span.path)
-                    ),
-                )
-                .times(0)
-                .with(json!({ "outcome": outcome, "records": span.events }))
-            });
-            hit.count += 1;
-            hit.lines.push(span.close_line.max(span.line));
-        }
+        let (mut failed, mut hits) = self.spans.failures(facts);
         // Without spans, a failure is known by what the log itself calls one.
         self.troubled_lines.sort_unstable();
+        let mut quiet: Map<(u32, &str), Hit> = Map::default();
         for (op, subject, line, what) in &self.quiet_failures {
             failed += 1;
             let told = if *op != 0 {
@@ -339,12 +427,13 @@ impl Lives {
             if told {
                 continue;
             }
-            let name = facts.subject_text(*subject).to_owned();
-            let hit = hits.entry(format!("{name} {what}")).or_insert_with(|| {
+            let hit = quiet.entry((*subject, what)).or_insert_with(|| {
+                let name = facts.subject_text(*subject);
+                let what = if *what == "cancelled" { "was cancelled" } else { "failed" };
                 Hit::new(
                     Severity::Medium,
-                    name.clone(),
-                    format!("told below WARNING that it {}: {name}", if *what == "cancelled" { "was cancelled" } else { "failed" }),
+                    name,
+                    format!("told below WARNING that it {what}: {name}"),
                     "no record at WARNING or above belongs to it, so whoever watches for errors does not see it",
                 )
                 .times(0)
@@ -352,9 +441,11 @@ impl Lives {
             hit.count += 1;
             hit.lines.push(*line);
         }
-        let mut hits: Vec<Hit> = hits.into_values().collect();
-        hits.sort_by(|a, b| b.severity.cmp(&a.severity).then_with(|| a.subject.cmp(&b.subject)));
-        if failed == 0 && self.spans.iter().all(|span| span.outcome.is_none()) && self.lives.is_empty() {
+        hits.extend(quiet.into_values());
+        hits.sort_by(|a, b| {
+            b.severity.cmp(&a.severity).then_with(|| (&a.subject, &a.title).cmp(&(&b.subject, &b.title)))
+        });
+        if failed == 0 && !self.spans.tell_outcomes() && self.list.is_empty() {
             return Verdict::not_applicable(10, "nothing says how spans or operations ended");
         }
         Verdict::of(
@@ -385,7 +476,8 @@ impl Lives {
             );
         }
         for (subject, seen) in &self.twice {
-            let seen: Vec<_> = seen.iter().filter(|(op, ..)| !claimed.contains(&(*op, *subject))).collect();
+            let seen: Vec<_> =
+                seen.iter().filter(|(op, ..)| claimed.binary_search(&(*op, *subject)).is_err()).collect();
             let Some((op, first, line)) = seen.first().map(|seen| **seen) else { continue };
             let name = facts.subject_text(*subject);
             hits.push(
@@ -399,19 +491,7 @@ impl Lives {
                 .at(seen.iter().map(|(_, _, line)| *line)),
             );
         }
-        for (machine, instance, from, to, line) in &self.declared.illegal {
-            let name = &facts.rules.machines[*machine].name;
-            let from = if from.is_empty() { "nothing" } else { from };
-            hits.push(
-                Hit::new(
-                    Severity::High,
-                    format!("machine {name} {from} → {to}"),
-                    format!("a step that `{name}` does not allow: {from} → {to}"),
-                    format!("of {instance}, on line {line}"),
-                )
-                .at([*line]),
-            );
-        }
+        hits.extend(self.declared.illegal(facts));
         hits.extend(self.unusual(facts));
         hits.sort_by(|a, b| a.subject.cmp(&b.subject));
         hits.dedup_by(|later, first| {
@@ -422,27 +502,29 @@ impl Lives {
             }
             same
         });
-        if hits.is_empty() && self.lives.keys().all(|(op, _)| *op == 0) && facts.rules.machines.is_empty() {
+        if hits.is_empty() && self.list.iter().all(|life| life.op == 0) && facts.rules.machines.is_empty() {
             return Verdict::not_applicable(
                 15,
                 "no states of an operation are logged, and no state machine is declared",
             );
         }
-        Verdict::of(15, hits, format!("{} with legal steps only", count(self.lives.len(), "life", "lives")))
+        Verdict::of(15, hits, format!("{} with legal steps only", count(self.list.len(), "life", "lives")))
     }
 
     /// Notes: what nearly always ends well and now and then is skipped, cancelled or tried again.
     fn unusual(&self, facts: &Facts<'_, '_>) -> Vec<Hit> {
-        let mut by_subject: Map<u32, Life> = Map::default();
-        for ((_, subject), life) in &self.lives {
-            let of = by_subject.entry(*subject).or_default();
-            for (sum, n) in of.phases.iter_mut().zip(life.phases) {
-                *sum += n;
+        /// Ends by phase, and where those are that are not good.
+        type Ends = ([u64; 4], Vec<(Phase, u32)>);
+        let mut by_subject: Map<u32, Ends> = Map::default();
+        for life in &self.list {
+            let (counts, unusual) = by_subject.entry(life.subject).or_default();
+            for (sum, n) in counts.iter_mut().zip(life.phases) {
+                *sum += u64::from(n);
             }
-            of.unusual.extend(life.unusual.iter().copied());
+            unusual.extend(life.rest.iter().flat_map(|rest| &rest.unusual));
         }
         let mut hits = Vec::new();
-        for (subject, Life { phases: counts, unusual: seen, .. }) in by_subject {
+        for (subject, (counts, seen)) in by_subject {
             for (at, phase) in [(1, Phase::Skipped), (2, Phase::Cancelled), (3, Phase::Retry)] {
                 if counts[at] == 0 || counts[0] < 4 * counts[at] {
                     continue;
@@ -466,38 +548,37 @@ impl Lives {
     fn orphans(&self, facts: &Facts<'_, '_>, claimed: &[(u32, u32)]) -> Verdict {
         // A beginning means something only where such things are known to end.
         let mut totals: Map<u32, (u64, u64)> = Map::default();
-        for ((_, subject), life) in &self.lives {
-            let total = totals.entry(*subject).or_default();
-            total.0 += life.starts;
-            total.1 += life.ends;
+        for life in &self.list {
+            let total = totals.entry(life.subject).or_default();
+            total.0 += u64::from(life.starts);
+            total.1 += u64::from(life.ends);
         }
         let mut hits: Map<u32, Hit> = Map::default();
         let mut cut = 0u64;
         let mut pairs = 0u64;
-        for ((op, subject), life) in &self.lives {
+        for life in &self.list {
+            let Life { op, subject, .. } = life;
             let (starts, ends) = totals[subject];
-            pairs += life.starts.min(life.ends);
-            if life.open.is_empty()
-                || claimed.contains(&(*op, *subject))
+            pairs += u64::from(life.starts.min(life.ends));
+            if life.open.0 == 0
                 || ends == 0
                 || starts < 2 && *op == 0
+                || claimed.binary_search(&(*op, *subject)).is_ok()
             {
                 continue;
             }
+            let open = life.open_lines();
             let own = self.ops.get(*op as usize);
             let ended = own.is_some_and(|op| op.end.is_some());
             // The log may end before the operation does.
             let (last, end_of_log) = (own.map_or(i64::MIN, |op| op.last_time), self.last_time);
             let at_end = *op != 0 && !ended && (last == i64::MIN || end_of_log - last < 2_000_000);
             if at_end {
-                cut += life.open.len() as u64;
+                cut += open.len() as u64;
                 continue;
             }
             // Where nothing names the operation, all but the last beginning should have ended.
-            let open: Vec<u32> = life.open.iter().map(|(line, _)| *line).collect();
-            let open = if *op == 0
-                && life.open.last().is_some_and(|(line, _)| u64::from(*line) + 50 > facts.log.lines)
-            {
+            let open = if *op == 0 && u64::from(life.open.0) + 50 > facts.log.lines {
                 cut += 1;
                 &open[..open.len() - 1]
             } else {
@@ -520,49 +601,14 @@ impl Lives {
             hit.count += open.len() as u64;
             hit.lines.extend(open.iter().take(LINES));
         }
-        for (index, instances) in self.declared.pairs.iter().enumerate() {
-            let pair = &facts.rules.pairs[index];
-            let open: Vec<_> = instances.iter().filter(|(_, (starts, ends, _))| starts > ends).collect();
-            pairs += instances.len() as u64;
-            if let Some((key, (.., line))) = open.iter().min_by_key(|(_, (.., line))| *line) {
-                hits.insert(
-                    u32::MAX - index as u32,
-                    Hit::new(
-                        Severity::High,
-                        format!("pair {}", pair.start),
-                        format!("a declared beginning without its end: {}", pair.start),
-                        format!("`{}` {key} has none of: {}", pair.start, pair.ends.join(", ")),
-                    )
-                    .times(open.len() as u64)
-                    .at([*line]),
-                );
-            }
-        }
-        let open_spans: Vec<&Span> = self
-            .spans
-            .iter()
-            .filter(|span| {
-                !span.closed
-                    && self.ops.get(span.op as usize).is_some_and(|op| op.end.is_some() && span.op != 0)
-                    && span.parent != 0
-            })
-            .collect();
-        if let Some(span) = open_spans.first()
-            && hits.is_empty()
-        {
-            hits.insert(
-                0,
-                Hit::new(
-                    Severity::Medium,
-                    format!("span {}", span.name),
-                    format!("a span that never closed: {}", span.name),
-                    "its operation ended, and it was still open",
-                )
-                .times(open_spans.len() as u64)
-                .at(open_spans.iter().map(|span| span.line)),
-            );
-        }
         let mut hits: Vec<Hit> = hits.into_values().collect();
+        let (declared, unpaired) = self.declared.unpaired(facts);
+        pairs += declared;
+        hits.extend(unpaired);
+        if hits.is_empty() {
+            let ended = |op: u32| self.ops.get(op as usize).is_some_and(|op| op.end.is_some());
+            hits.extend(self.spans.never_closed(ended));
+        }
         for hit in &mut hits {
             hit.lines.sort_unstable();
             hit.lines.truncate(LINES);
@@ -592,174 +638,8 @@ impl Lives {
         }
         verdict
     }
-
-    fn successes(&self, facts: &Facts<'_, '_>) -> Verdict {
-        let mut by_name: Map<&str, (u64, u64, Vec<&Span>)> = Map::default();
-        for span in &self.spans {
-            let ok = span.closed
-                && span
-                    .outcome
-                    .as_deref()
-                    .is_none_or(|outcome| matches!(outcome, "ok" | "OK" | "Ok" | "success"));
-            // Without an outcome of its own, a span that told of trouble may have ended with it.
-            if !ok || span.trouble && !span.ended && span.outcome.is_none() {
-                continue;
-            }
-            let of = by_name.entry(&span.name).or_default();
-            of.0 += 1;
-            if span.success {
-                of.1 += 1;
-            } else if !span.ended {
-                of.2.push(span);
-            }
-        }
-        let mut hits = Vec::new();
-        let mut judged = 0;
-        for (name, (all, logged, silent)) in by_name {
-            // Code that logs nothing on success is not wrong; code that usually does is.
-            if all < 10 || (logged as f64) < 0.95 * all as f64 {
-                continue;
-            }
-            judged += all;
-            if let Some(first) = silent.first() {
-                hits.push(
-                    Hit::new(
-                        Severity::High,
-                        format!("span {name}"),
-                        format!("a success that nobody logged: span `{name}`"),
-                        format!(
-                            "{logged} of {all} such spans log their success; {} closed well without a word",
-                            facts.log.texts.get(first.path)
-                        ),
-                    )
-                    .times(silent.len() as u64)
-                    .at(silent.iter().map(|span| span.line)),
-                );
-            }
-        }
-        hits.sort_by(|a, b| a.subject.cmp(&b.subject));
-        if self.spans.is_empty() {
-            return Verdict::not_applicable(17, "the log does not tell when spans close");
-        }
-        if judged == 0 && hits.is_empty() {
-            return Verdict::not_applicable(
-                17,
-                "no kind of span logs its success in 95 % of at least 10 cases",
-            );
-        }
-        Verdict::of(17, hits, format!("{}, each with its record", count(judged, "success", "successes")))
-    }
 }
 
-impl Declared {
-    fn see(&mut self, facts: &Facts<'_, '_>, seen: &Seen<'_, '_>) {
-        let record = seen.record;
-        let field = |key: &str| {
-            facts
-                .log
-                .fields_of(record)
-                .iter()
-                .find(|(known, _)| facts.log.texts.get(*known) == key)
-                .map(|(_, value)| &**value)
-        };
-        for (index, expected) in facts.rules.expected.iter().enumerate() {
-            let holds = record.message.contains(&expected.text)
-                || facts.log.texts.get(record.target).contains(&expected.text)
-                || facts.log.fields_of(record).iter().any(|(_, value)| value.contains(&expected.text));
-            if holds {
-                self.found[index] += 1;
-                if self.lines[index].len() < LINES {
-                    self.lines[index].push(record.line);
-                }
-            }
-        }
-        for (index, pair) in facts.rules.pairs.iter().enumerate() {
-            let starts = record.message.contains(&pair.start);
-            let ends = pair.ends.iter().any(|end| record.message.contains(end));
-            if !starts && !ends {
-                continue;
-            }
-            let key = if pair.key.is_empty() {
-                String::new()
-            } else {
-                match field(&pair.key).or_else(|| (seen.op != 0).then(|| facts.op_text(seen.op))) {
-                    Some(value) => format!("{}={value}", pair.key),
-                    None => format!("{} missing", pair.key),
-                }
-            };
-            let of = self.pairs[index].entry(key).or_insert((0, 0, record.line));
-            if starts {
-                of.0 += 1;
-            } else {
-                of.1 += 1;
-            }
-        }
-        for (index, machine) in facts.rules.machines.iter().enumerate() {
-            let state = if machine.field.is_empty() {
-                let states = machine.steps.iter().flat_map(|(from, to)| [from.as_str(), to.as_str()]);
-                states
-                    .filter(|state| !state.is_empty() && record.message.contains(state))
-                    .max_by_key(|state| state.len())
-            } else {
-                field(&machine.field)
-            };
-            let Some(state) = state else { continue };
-            let instance = if machine.key.is_empty() { Some("") } else { field(&machine.key) };
-            // A record without the key is about another thing.
-            let Some(instance) = instance else { continue };
-            let before = self.states[index].get(instance).cloned();
-            let has_first = machine.steps.iter().any(|(from, _)| from.is_empty());
-            let legal = match &before {
-                None => !has_first || machine.steps.iter().any(|(from, to)| from.is_empty() && to == state),
-                Some(before) => machine.steps.iter().any(|(from, to)| from == before && to == state),
-            };
-            if !legal && self.illegal.len() < 10_000 {
-                let instance = if instance.is_empty() {
-                    "the only instance".to_owned()
-                } else {
-                    format!("{}={instance}", machine.key)
-                };
-                self.illegal.push((
-                    index,
-                    instance,
-                    before.unwrap_or_default(),
-                    state.to_owned(),
-                    record.line,
-                ));
-            }
-            self.states[index].insert(instance.to_owned(), state.to_owned());
-        }
-    }
-
-    fn expected(&self, facts: &Facts<'_, '_>) -> Verdict {
-        let mut hits = Vec::new();
-        for (index, expected) in facts.rules.expected.iter().enumerate() {
-            let found = self.found[index];
-            if found < expected.at_least || found > expected.at_most {
-                let bounds = match (expected.at_least, expected.at_most) {
-                    (least, u64::MAX) => format!("at least {least}"),
-                    (least, most) if least == most => format!("{least}"),
-                    (least, most) => format!("{least} to {most}"),
-                };
-                hits.push(
-                    Hit::new(
-                        Severity::High,
-                        format!("declared {}", expected.text),
-                        format!("an announced record is not there as announced: {}", expected.text),
-                        format!("{found} records hold this text; announced: {bounds}"),
-                    )
-                    .at(self.lines[index].iter().copied()),
-                );
-            }
-        }
-        let declared = facts.rules.expected.len();
-        if declared == 0 {
-            return Verdict::not_applicable(9, "no record is announced");
-        }
-        Verdict::of(
-            9,
-            hits,
-            format!("{} there", count(declared, "announced record is", "announced records are")),
-        )
-    }
+fn number(op: u32, subject: u32) -> u64 {
+    u64::from(op) << 32 | u64::from(subject)
 }

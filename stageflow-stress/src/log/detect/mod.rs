@@ -5,28 +5,32 @@
 //! was nothing for it to decide), always with the reason.
 
 mod context;
+mod declared;
 mod facts;
 mod life;
 mod memory;
 mod order;
 mod paths;
+mod spans;
 mod values;
 mod volume;
 
+use std::borrow::Cow;
 use std::hash::Hasher as _;
 
 use serde_json::Value;
 
 use super::digest::DetectorOutcome;
-use super::event::{Kind, Log, NO_TIME, Record};
+use super::event::{Log, NO_TIME, Record, Sym};
 use super::hash::Fast;
 use super::profile::Profile;
-use super::rules::Rules;
+use super::rules::{Rules, Waiver};
 use super::template::{Config, Miner, Template};
 use crate::classify::Severity;
+pub(crate) use facts::Totals;
 pub(crate) use volume::{takes_back, tells_of_failure};
 
-use facts::{Facts, Life, TemplateFacts};
+use facts::{Facts, Life, Stream, TemplateFacts};
 
 /// Where an observation is in the file: lines that are quoted for one hit.
 const LINES: usize = 200;
@@ -45,6 +49,10 @@ pub(crate) struct Hit {
     /// Lines of the file.
     pub lines: Vec<u32>,
     pub data: Value,
+    /// The runtime files this as a finding of its own: the table says it too, no second finding does.
+    pub filed_elsewhere: bool,
+    /// What the author declared was not kept. That says nothing of a test that did not get that far.
+    pub declared: bool,
 }
 
 impl Hit {
@@ -62,7 +70,14 @@ impl Hit {
             count: 1,
             lines: Vec::new(),
             data: Value::Null,
+            filed_elsewhere: false,
+            declared: false,
         }
+    }
+
+    fn declared(mut self) -> Self {
+        self.declared = true;
+        self
     }
 
     fn at(mut self, lines: impl IntoIterator<Item = u32>) -> Self {
@@ -127,6 +142,7 @@ pub(crate) struct Detected {
     pub templates: Vec<Template>,
     /// Records per level and template, lines and more.
     pub facts: Vec<TemplateFacts>,
+    pub totals: Totals,
     pub operations: u64,
     pub coarse: u64,
     /// For comparison with later logs.
@@ -145,20 +161,21 @@ struct Seen<'s, 'a> {
     life: Option<Life>,
     /// Microseconds on the best clock that the log has; [`NO_TIME`] without one.
     time: i64,
+    /// What the keys of its fields tell, of [`facts::about`].
+    tells: u16,
+    /// The record before it in its operation, or on its thread outside of every operation.
+    before: Stream,
+    /// The step from that one, as a number; `u32::MAX` for the first of an operation and outside of them.
+    step: u32,
 }
 
 /// Runs every detector.
 pub(crate) fn detect(log: &mut Log<'_>, rules: &Rules) -> Detected {
     let mut miner = Miner::default();
     for record in &mut log.records {
-        if matches!(record.kind, Kind::Event | Kind::Raw) {
+        if record.is_event() {
             record.form = miner.add(record.callsite, &record.message);
-            let mut hasher = Fast::default();
-            hasher.write(record.message.as_bytes());
-            for (_, value) in &log.fields[record.fields.start as usize..record.fields.end as usize] {
-                hasher.write(value.as_bytes());
-            }
-            record.content = hasher.finish();
+            record.content = content(record, &log.fields);
         }
     }
     let (templates, of_form) = miner.finish(Config::default());
@@ -167,12 +184,12 @@ pub(crate) fn detect(log: &mut Log<'_>, rules: &Rules) -> Detected {
     let mut order = order::Order::new(&facts);
     let mut life = life::Lives::new(&facts);
     let mut context = context::Context::new(&facts);
-    let mut paths = paths::Paths::new(&facts);
+    let mut paths = paths::Paths::new();
     let mut values = values::Values::new(&facts);
     for index in 0..facts.log.records.len() {
         let seen = facts.see(index);
         values.see(&facts, &seen);
-        order.see(&facts, &seen);
+        order.see(&mut facts, &seen);
         context.see(&facts, &seen);
         paths.see(&facts, &seen);
         life.see(&facts, &seen);
@@ -180,8 +197,9 @@ pub(crate) fn detect(log: &mut Log<'_>, rules: &Rules) -> Detected {
     }
     let mut verdicts = Vec::with_capacity(24);
     // What others claim as their own, D16 does not report again.
-    let (order_verdicts, claimed) = order.finish(&facts);
-    verdicts.extend(order_verdicts);
+    let (order_of_lives, claimed) = life.causal(&facts);
+    let stuck = life.stuck(&facts, |from, to| order.half_seconds(from, to));
+    verdicts.extend(order.finish(&facts, order_of_lives, stuck));
     verdicts.extend(volume.finish(&facts));
     verdicts.extend(life.finish(&facts, &claimed));
     verdicts.extend(context.finish(&facts));
@@ -196,7 +214,20 @@ pub(crate) fn detect(log: &mut Log<'_>, rules: &Rules) -> Detected {
         gate(verdict, rules);
     }
     let operations = facts.operations();
-    Detected { verdicts, facts: facts.into_templates(), operations, coarse: miner.coarse, profile, templates }
+    let (facts, totals) = facts.into_parts();
+    Detected { verdicts, facts, totals, operations, coarse: miner.coarse, profile, templates }
+}
+
+/// Hash of a message and of the values that are not a part of it.
+fn content(record: &Record<'_>, fields: &[(Sym, Cow<'_, str>)]) -> u64 {
+    let mut hasher = Fast::default();
+    hasher.write(record.message.as_bytes());
+    for (_, value) in &fields[record.fields.start as usize..record.fields.end as usize] {
+        if !record.holds(value) {
+            hasher.write(value.as_bytes());
+        }
+    }
+    hasher.finish()
 }
 
 /// Makes one verdict of two of one detector.
@@ -223,7 +254,7 @@ fn gate(verdict: &mut Verdict, rules: &Rules) {
     if rules.losses.is_empty() || !OF_ABSENCE.contains(&verdict.detector) {
         return;
     }
-    let reasons = rules.losses.join("; ");
+    let reasons = rules.missing();
     match verdict.outcome {
         DetectorOutcome::Clean => {
             verdict.outcome = DetectorOutcome::Inconclusive;
@@ -251,7 +282,7 @@ fn gate(verdict: &mut Verdict, rules: &Rules) {
 fn waive(verdict: &mut Verdict, rules: &Rules) {
     let before = verdict.hits.len();
     let waived = |hit: &Hit| {
-        rules.waived.iter().any(|(detector, text)| {
+        rules.waived.iter().any(|Waiver { detector, text, .. }| {
             *detector == verdict.detector
                 && (text.is_empty() || hit.subject.contains(text) || hit.title.contains(text))
         })

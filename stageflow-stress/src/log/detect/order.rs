@@ -2,9 +2,10 @@
 
 use serde_json::json;
 
-use super::super::event::NO_TIME;
+use super::super::event::{Kind, NO_TIME, Sym};
 use super::super::hash::Map;
-use super::facts::{Facts, Phase, is_error};
+use super::facts::{Facts, is_error};
+use super::life::LivesInOrder;
 use super::{Hit, LINES, Seen, Verdict, known, seconds};
 use crate::classify::Severity;
 use crate::markdown::count;
@@ -14,26 +15,54 @@ const PERIOD: usize = 16;
 /// How often it must repeat.
 const REPEATS: u32 = 10;
 
-/// The stream of one operation on one thread, or of one thread.
-#[derive(Debug, Clone)]
-struct Stream {
-    time: i64,
-    line: u32,
-    template: u32,
-    waits: bool,
-}
-
 /// The last records of one target within a stream, by content.
 #[derive(Debug, Clone, Default)]
 struct Ring {
-    ring: [u64; PERIOD],
-    len: usize,
+    target: Sym,
+    /// How many records were seen.
+    len: u32,
+    /// Periods whose run is not 0, as bits.
+    running: u32,
+    /// Halves of the contents' hashes: ten repetitions in a row leave nothing to chance.
+    ring: [u32; PERIOD],
+    /// Per period: records in a row that are equal to the one a period before.
     runs: [u16; PERIOD],
 }
 
-impl Default for Stream {
-    fn default() -> Self {
-        Stream { time: NO_TIME, line: 0, template: u32::MAX, waits: false }
+impl Ring {
+    /// Takes a record, and tells the shortest period that has repeated often enough, with its repetitions.
+    #[inline]
+    fn push(&mut self, content: u64) -> Option<(usize, u32)> {
+        let half = (content ^ content >> 32) as u32;
+        let at = self.len as usize % PERIOD;
+        // Which places of the ring hold the same.
+        let mut same = 0u32;
+        for (place, known) in self.ring.iter().enumerate() {
+            same |= u32::from(*known == half) << place;
+        }
+        // A place that was never written into holds nothing.
+        if (self.len as usize) < PERIOD {
+            same &= (1 << self.len) - 1;
+        }
+        let mut found = None;
+        if same | self.running != 0 {
+            self.running = 0;
+            for period in 1..=PERIOD {
+                let run = &mut self.runs[period - 1];
+                if same >> ((at + PERIOD - period) % PERIOD) & 1 == 0 {
+                    *run = 0;
+                    continue;
+                }
+                *run = run.saturating_add(1);
+                self.running |= 1 << (period - 1);
+                if found.is_none() && u32::from(*run) >= period as u32 * (REPEATS - 1) {
+                    found = Some((period, u32::from(*run) / period as u32 + 1));
+                }
+            }
+        }
+        self.ring[at] = half;
+        self.len = self.len.wrapping_add(1);
+        found
     }
 }
 
@@ -41,7 +70,7 @@ impl Default for Stream {
 struct Gap {
     micros: i64,
     op: u32,
-    bigram: (u32, u32),
+    step: u32,
     lines: (u32, u32),
     until: i64,
 }
@@ -61,56 +90,35 @@ struct Cycle {
     template: u32,
 }
 
-#[derive(Debug, Default)]
-struct Lifetime {
-    starts: Vec<(i64, u32)>,
-    ends: Vec<(i64, u32)>,
-}
-
 pub(super) struct Order {
-    streams: Map<(u32, u32), Stream>,
-    rings: Map<(u32, u32, u32), Ring>,
+    /// Of each operation, by target. Number 0 is for what belongs to none.
+    rings: Vec<Vec<Ring>>,
+    /// Outside of operations: by thread too.
+    of_threads: Map<(u32, u32), Ring>,
     gaps: Vec<Gap>,
-    usual: Map<(u32, u32), Vec<i64>>,
-    /// Distinct times at which anything was logged, coarse: to see who else was alive in a gap.
+    /// Half seconds in which anything was logged, by thread: to see who else was alive in a gap.
     alive: Map<u32, Vec<i64>>,
+    last_alive: (u32, i64),
     errors: Map<(u32, u32), Errors>,
     cycles: Map<(u32, u32), Cycle>,
-    lives: Map<(u32, u32, u32), Lifetime>,
     opened: Map<u64, (i64, u32)>,
-    backwards: u64,
     last_wall: Map<u32, (i64, i64)>,
     clock_steps: u64,
     child_first: Vec<u32>,
     timed: u64,
 }
 
-/// Words of a record that announces a wait.
-fn announces_wait(facts: &Facts<'_, '_>, seen: &Seen<'_, '_>) -> bool {
-    facts.log.fields_of(seen.record).iter().any(|(key, _)| {
-        let key = facts.log.texts.get(*key);
-        ["delay", "wait", "backoff", "sleep", "pause", "retry_after", "interval"]
-            .iter()
-            .any(|word| key.contains(word))
-    }) || (seen.record.message.len() < 200
-        && ["sleeping", "waiting", "retry in", "Retrying", "backing off"]
-            .iter()
-            .any(|word| seen.record.message.contains(word)))
-}
-
 impl Order {
     pub fn new(_: &Facts<'_, '_>) -> Self {
         Order {
-            streams: Map::default(),
-            rings: Map::default(),
+            rings: Vec::new(),
+            of_threads: Map::default(),
             gaps: Vec::new(),
-            usual: Map::default(),
             alive: Map::default(),
+            last_alive: (u32::MAX, NO_TIME),
             errors: Map::default(),
             cycles: Map::default(),
-            lives: Map::default(),
             opened: Map::default(),
-            backwards: 0,
             last_wall: Map::default(),
             clock_steps: 0,
             child_first: Vec::new(),
@@ -119,8 +127,7 @@ impl Order {
     }
 
     #[inline]
-    pub fn see(&mut self, facts: &Facts<'_, '_>, seen: &Seen<'_, '_>) {
-        use super::super::event::Kind;
+    pub fn see(&mut self, facts: &mut Facts<'_, '_>, seen: &Seen<'_, '_>) {
         let record = seen.record;
         match record.kind {
             Kind::Open => {
@@ -136,69 +143,62 @@ impl Order {
         let thread = if seen.op == 0 { record.thread } else { 0 };
         if let Some(time) = known(seen.time) {
             self.timed += 1;
-            let second = time.div_euclid(500_000);
-            let alive = self.alive.entry(record.thread).or_default();
-            if alive.last() != Some(&second) {
-                alive.push(second);
+            let half_second = time.div_euclid(500_000);
+            if self.last_alive != (record.thread, half_second) {
+                self.last_alive = (record.thread, half_second);
+                let alive = self.alive.entry(record.thread).or_default();
+                if alive.last() != Some(&half_second) {
+                    alive.push(half_second);
+                }
             }
             if facts.monotonic && record.micros != NO_TIME {
                 let last = self.last_wall.entry(record.thread).or_insert((record.micros, time));
                 // The wall clock went back while the other one went on.
                 self.clock_steps += u64::from(record.micros + 1_000 < last.0 && time >= last.1);
-                self.backwards += u64::from(time < last.1);
                 *last = (record.micros, time);
             }
         }
-        let stream = self.streams.entry((seen.op, thread)).or_default();
         if seen.op != 0
-            && let (Some(time), Some(before)) = (known(seen.time), known(stream.time))
+            && let (Some(time), Some(before)) = (known(seen.time), known(seen.before.time))
         {
             let gap = time - before;
-            let bigram = (stream.template, seen.template);
-            let usual = self.usual.entry(bigram).or_default();
+            let usual = &mut facts.steps.list[seen.step as usize].usual;
             if usual.len() < 512 {
                 usual.push(gap);
             }
-            if gap > 1_000_000 && !stream.waits {
-                self.gaps.push(Gap {
-                    micros: gap,
-                    op: seen.op,
-                    bigram,
-                    lines: (stream.line, record.line),
-                    until: time,
-                });
+            if gap > 1_000_000 && !seen.before.waits {
+                let lines = (seen.before.line, record.line);
+                self.gaps.push(Gap { micros: gap, op: seen.op, step: seen.step, lines, until: time });
             }
         }
-        (stream.time, stream.line, stream.template) = (seen.time, record.line, seen.template);
-        if seen.op != 0 && seen.time != NO_TIME {
-            stream.waits = announces_wait(facts, seen);
-        }
-        // Cycles: the same contents in the same order, again and again.
-        if seen.op != 0 || facts.operations() == 0 {
-            // Other parts of the operation may go on meanwhile.
-            let stream = self.rings.entry((seen.op, thread, record.target)).or_default();
-            let at = stream.len % PERIOD;
-            for period in 1..=PERIOD {
-                let same =
-                    stream.len >= period && stream.ring[(stream.len - period) % PERIOD] == record.content;
-                let run = &mut stream.runs[period - 1];
-                *run = if same { run.saturating_add(1) } else { 0 };
-                if *run as u32 >= period as u32 * (REPEATS - 1) && same {
-                    let cycle = self.cycles.entry((seen.op, thread)).or_insert(Cycle {
-                        op: seen.op,
-                        period,
-                        repeats: 0,
-                        line: record.line,
-                        template: seen.template,
-                    });
-                    if cycle.period == period {
-                        cycle.repeats = u32::from(*run) / period as u32 + 1;
-                    }
-                    break;
-                }
+        // Cycles: the same contents in the same order, again and again. Other parts of the operation may go on meanwhile.
+        let cycle = if seen.op != 0 {
+            let op = seen.op as usize;
+            if self.rings.len() <= op {
+                self.rings.resize_with(op + 1, Vec::new);
             }
-            stream.ring[at] = record.content;
-            stream.len += 1;
+            let rings = &mut self.rings[op];
+            let at = rings.iter().position(|ring| ring.target == record.target).unwrap_or_else(|| {
+                rings.push(Ring { target: record.target, ..Ring::default() });
+                rings.len() - 1
+            });
+            rings[at].push(record.content)
+        } else if facts.operations() == 0 {
+            self.of_threads.entry((thread, record.target)).or_default().push(record.content)
+        } else {
+            None
+        };
+        if let Some((period, repeats)) = cycle {
+            let known = self.cycles.entry((seen.op, thread)).or_insert(Cycle {
+                op: seen.op,
+                period,
+                repeats: 0,
+                line: record.line,
+                template: seen.template,
+            });
+            if known.period == period {
+                known.repeats = repeats;
+            }
         }
         if is_error(record.level) && seen.time != NO_TIME {
             let key = if seen.op == 0 { u32::MAX - record.thread } else { seen.op };
@@ -208,23 +208,20 @@ impl Order {
                 errors.lines.push(record.line);
             }
         }
-        if let Some(life) = seen.life
-            && (seen.op != 0 || life.whole)
-            && seen.time != NO_TIME
-        {
-            let lifetime = self.lives.entry((seen.op, life.subject, life.attempt)).or_default();
-            match life.phase {
-                Phase::Start => lifetime.starts.push((seen.time, record.line)),
-                phase if phase.is_end() => lifetime.ends.push((seen.time, record.line)),
-                _ => {}
-            }
-        }
     }
 
-    /// The verdicts, and the lives whose order is wrong.
-    pub fn finish(self, facts: &Facts<'_, '_>) -> (Vec<Verdict>, Vec<(u32, u32)>) {
-        let (order, claimed) = self.causal(facts);
-        (vec![self.gaps(facts), order, self.back_off(facts), self.livelock(facts)], claimed)
+    /// The verdicts. What ended before it began is told by what knows of lives.
+    pub fn finish(self, facts: &Facts<'_, '_>, lives: LivesInOrder, stuck: Vec<Hit>) -> Vec<Verdict> {
+        vec![self.gaps(facts), self.causal(facts, lives), self.back_off(facts), self.livelock(facts, stuck)]
+    }
+
+    /// Half seconds of a time in which the busiest thread logged.
+    pub fn half_seconds(&self, from: i64, to: i64) -> usize {
+        let of_thread = |times: &Vec<i64>| {
+            let first = times.partition_point(|time| *time < from);
+            times[first..].iter().take_while(|time| **time < to).count()
+        };
+        self.alive.values().map(of_thread).max().unwrap_or(0)
     }
 
     fn gaps(&self, facts: &Facts<'_, '_>) -> Verdict {
@@ -236,50 +233,44 @@ impl Order {
         }
         let mut hits = Vec::new();
         let mut stalls = 0u64;
-        let mut grouped: Map<(u32, u32), Vec<Gap>> = Map::default();
+        let mut grouped: Map<u32, Vec<Gap>> = Map::default();
+        let mut known: Map<u32, (usize, i64, i64)> = Map::default();
         for gap in &self.gaps {
-            let mut usual = self.usual.get(&gap.bigram).cloned().unwrap_or_default();
-            usual.sort_unstable();
-            let median = usual.get(usual.len() / 2).copied().unwrap_or(0);
-            let mut deviations: Vec<i64> = usual.iter().map(|gap| (gap - median).abs()).collect();
-            deviations.sort_unstable();
-            let mad = deviations.get(deviations.len() / 2).copied().unwrap_or(0);
+            let (samples, median, mad) = *known.entry(gap.step).or_insert_with(|| {
+                let mut usual = facts.steps.list[gap.step as usize].usual.clone();
+                usual.sort_unstable();
+                let median = usual.get(usual.len() / 2).copied().unwrap_or(0);
+                let mut deviations: Vec<i64> = usual.iter().map(|gap| (gap - median).abs()).collect();
+                deviations.sort_unstable();
+                (usual.len(), median, deviations.get(deviations.len() / 2).copied().unwrap_or(0))
+            });
             // A pause that is seldom seen has no usual length of its own.
-            if usual.len() >= 20 && gap.micros <= (median + 8 * mad).max(1_000_000) {
+            if samples >= 20 && gap.micros <= (median + 8 * mad).max(1_000_000) {
                 continue;
             }
-            if usual.len() < 20 && gap.micros < 2_000_000 {
+            if samples < 20 && gap.micros < 2_000_000 {
                 continue;
             }
             // Somebody else must have been alive, or the machine stood still and not the operation.
             let (from, to) =
                 ((gap.until - gap.micros).div_euclid(500_000) + 1, gap.until.div_euclid(500_000));
-            let beats = self.alive.values().map(|times| {
-                let first = times.partition_point(|time| *time < from);
-                times[first..].iter().take_while(|time| **time < to).count()
-            });
-            let alive: usize = beats.max().unwrap_or(0);
+            let alive = self.half_seconds(from, to);
             if ((alive as i64) < (to - from) / 2 || alive == 0) && self.alive.len() > 1 {
                 stalls += 1;
                 continue;
             }
-            grouped.entry(gap.bigram).or_default().push(*gap);
+            grouped.entry(gap.step).or_default().push(*gap);
         }
-        for (bigram, gaps) in grouped {
+        for (step, gaps) in grouped {
+            let step = &facts.steps.list[step as usize];
             let longest = gaps.iter().max_by_key(|gap| gap.micros).copied().unwrap_or(gaps[0]);
-            let name = |template: u32| {
-                if template == u32::MAX {
-                    "its beginning".to_owned()
-                } else {
-                    format!("`{}`", facts.title(template))
-                }
-            };
+            let name = |template: u32| format!("`{}`", facts.title(template));
             hits.push(
                 Hit::new(
                     Severity::Low,
-                    format!("{} → {}", name(bigram.0), name(bigram.1)),
-                    format!("nothing for {} after {}", seconds(longest.micros), name(bigram.0)),
-                    format!("operation {} went on on line {} with {}; others were logging meanwhile", facts.op_text(longest.op), longest.lines.1, name(bigram.1)),
+                    format!("{} → {}", name(step.from), name(step.to)),
+                    format!("nothing for {} after {}", seconds(longest.micros), name(step.from)),
+                    format!("operation {} went on on line {} with {}; others were logging meanwhile", facts.op_text(longest.op), longest.lines.1, name(step.to)),
                 )
                 .times(gaps.len() as u64)
                 .at(gaps.iter().map(|gap| gap.lines.0))
@@ -299,33 +290,8 @@ impl Order {
         Verdict::of(6, hits, "no operation was silent longer than usual")
     }
 
-    fn causal(&self, facts: &Facts<'_, '_>) -> (Verdict, Vec<(u32, u32)>) {
-        let mut hits: Vec<Hit> = Vec::new();
-        let mut claimed = Vec::new();
-        let mut by_subject: Map<u32, Vec<(u32, u32, u32)>> = Map::default();
-        for ((op, subject, _), life) in &self.lives {
-            if let ([start], [end]) = (life.starts.as_slice(), life.ends.as_slice())
-                && end.0 < start.0
-            {
-                claimed.push((*op, *subject));
-                by_subject.entry(*subject).or_default().push((*op, end.1, start.1));
-            }
-        }
-        for (subject, mut seen) in by_subject {
-            seen.sort_unstable();
-            let name = facts.subject_text(subject);
-            let (op, end, start) = seen[0];
-            hits.push(
-                Hit::new(
-                    Severity::Medium,
-                    name,
-                    format!("an end before its beginning: {name}"),
-                    format!("of operation {}: the end stands on line {end} and is earlier than the beginning on line {start}", facts.op_text(op)),
-                )
-                .times(seen.len() as u64)
-                .at(seen.iter().flat_map(|(_, end, start)| [*end, *start])),
-            );
-        }
+    fn causal(&self, facts: &Facts<'_, '_>, lives: LivesInOrder) -> Verdict {
+        let LivesInOrder { mut hits, pairs } = lives;
         if !self.child_first.is_empty() && facts.log.holes == 0 && facts.rules.losses.is_empty() {
             hits.push(
                 Hit::new(
@@ -348,15 +314,10 @@ impl Order {
             String::new()
         };
         if self.timed == 0 {
-            return (Verdict::not_applicable(7, "records have no times"), claimed);
+            return Verdict::not_applicable(7, "records have no times");
         }
-        let pairs =
-            self.lives.values().filter(|life| !life.starts.is_empty() && !life.ends.is_empty()).count();
         if pairs == 0 && self.opened.is_empty() && hits.is_empty() {
-            return (
-                Verdict::not_applicable(7, format!("no beginnings and ends to put in order{clocks}")),
-                claimed,
-            );
+            return Verdict::not_applicable(7, format!("no beginnings and ends to put in order{clocks}"));
         }
         let mut verdict = Verdict::of(
             7,
@@ -366,7 +327,7 @@ impl Order {
         if !verdict.hits.is_empty() {
             verdict.why.push_str(&clocks);
         }
-        (verdict, claimed)
+        verdict
     }
 
     fn back_off(&self, facts: &Facts<'_, '_>) -> Verdict {
@@ -448,7 +409,7 @@ impl Order {
         )
     }
 
-    fn livelock(&self, facts: &Facts<'_, '_>) -> Verdict {
+    fn livelock(&self, facts: &Facts<'_, '_>, stuck: Vec<Hit>) -> Verdict {
         const WAITING: &[&str] =
             &["wait", "lock", "retry", "block", "pending", "yield", "busy", "poll", "try"];
         let mut by_template: Map<u32, Vec<&Cycle>> = Map::default();
@@ -486,9 +447,16 @@ impl Order {
             })
             .collect();
         hits.sort_by(|a, b| a.subject.cmp(&b.subject));
-        if self.streams.is_empty() {
+        hits.extend(stuck);
+        if facts.saw_nothing() {
             return Verdict::not_applicable(20, "no records");
         }
-        Verdict::of(20, hits, format!("no operation repeats itself {REPEATS} times without progress"))
+        Verdict::of(
+            20,
+            hits,
+            format!(
+                "no operation repeats itself {REPEATS} times without progress, and none waits without end"
+            ),
+        )
     }
 }

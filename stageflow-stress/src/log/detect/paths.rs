@@ -3,11 +3,11 @@
 
 use serde_json::json;
 
-use super::super::event::{Kind, Sym};
+use super::super::event::Kind;
 use super::super::format::Level;
 use super::super::hash::Map;
 use super::super::profile::{Kept, Profile};
-use super::facts::{Facts, Phase};
+use super::facts::{Facts, Phase, about};
 use super::{Hit, Seen, Verdict};
 use crate::classify::Severity;
 use crate::log::diff;
@@ -16,10 +16,50 @@ use crate::markdown::count;
 /// Operations that are needed before anything is learnt from them.
 const FEWEST: usize = 20;
 
+/// Records per template. An operation has few templates, so looking through them costs less than a table.
+#[derive(Debug, Default, Clone)]
+struct Counts {
+    templates: Vec<u32>,
+    counts: Vec<u32>,
+    /// Where each template is, once there are too many to look through.
+    places: Map<u32, u32>,
+}
+
+impl Counts {
+    const FEW: usize = 64;
+
+    #[inline]
+    fn add(&mut self, template: u32) {
+        let known = if self.templates.len() < Self::FEW {
+            self.templates.iter().position(|known| *known == template)
+        } else {
+            self.places.get(&template).map(|place| *place as usize)
+        };
+        let Some(at) = known else {
+            self.templates.push(template);
+            self.counts.push(1);
+            if self.templates.len() == Self::FEW {
+                self.places.extend(self.templates.iter().copied().zip(0..));
+            } else if self.templates.len() > Self::FEW {
+                self.places.insert(template, self.templates.len() as u32 - 1);
+            }
+            return;
+        };
+        self.counts[at] += 1;
+    }
+
+    fn of(&self, template: u32) -> u32 {
+        self.iter().find(|(known, _)| *known == template).map_or(0, |(_, n)| n)
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (u32, u32)> {
+        self.templates.iter().copied().zip(self.counts.iter().copied())
+    }
+}
+
 #[derive(Debug, Default, Clone)]
 struct Op {
-    /// Records per template.
-    counts: Map<u32, (u32, u32)>,
+    counts: Counts,
     /// Templates that tell which way it went.
     path: Vec<(u32, u32)>,
     input: u32,
@@ -29,25 +69,15 @@ struct Op {
 
 pub(super) struct Paths {
     ops: Vec<Op>,
-    inputs: Vec<Sym>,
     input_values: Map<Box<str>, u32>,
+    /// Steps within spans. Without spans, those of the operations are counted already.
     edges: Map<(u32, u32), u64>,
     last: Map<(u32, u64), u32>,
-    branch: Vec<Sym>,
 }
 
 impl Paths {
-    pub fn new(facts: &Facts<'_, '_>) -> Self {
-        let find =
-            |names: &[&str]| names.iter().filter_map(|name| facts.log.texts.find(name)).collect::<Vec<_>>();
-        Paths {
-            ops: Vec::new(),
-            inputs: find(&["input", "input_hash", "input_sha256", "input_id", "case"]),
-            input_values: Map::default(),
-            edges: Map::default(),
-            last: Map::default(),
-            branch: find(&["stage", "step", "branch", "route", "path", "task"]),
-        }
+    pub fn new() -> Self {
+        Paths { ops: Vec::new(), input_values: Map::default(), edges: Map::default(), last: Map::default() }
     }
 
     #[inline]
@@ -59,9 +89,9 @@ impl Paths {
         if self.ops.len() <= seen.op as usize {
             self.ops.resize(seen.op as usize + 1, Op::default());
         }
-        if !self.inputs.is_empty() {
+        if seen.tells & about::INPUT != 0 {
             for (key, value) in facts.log.fields_of(record) {
-                if self.inputs.contains(key) {
+                if facts.known_to_tell(*key) & about::INPUT != 0 {
                     let next = self.input_values.len() as u32 + 1;
                     let input = *self.input_values.entry(value.as_ref().into()).or_insert(next);
                     self.ops[seen.op as usize].input = input;
@@ -80,22 +110,22 @@ impl Paths {
         if op.first_line == 0 {
             op.first_line = record.line;
         }
-        let of = op.counts.entry(seen.template).or_insert((0, record.line));
-        of.0 += 1;
+        op.counts.add(seen.template);
         if let Some(life) = seen.life {
             op.ended |= life.whole && life.phase.is_end();
         }
         // What is about a stage and above debugging tells which way an operation went; retries are ways of the same way.
         let retry = seen.life.is_some_and(|life| life.phase == Phase::Retry || life.attempt > 1);
         if !retry
+            && seen.tells & about::BRANCH != 0
             && record.level.is_none_or(|level| level == Level::Info)
-            && facts.log.fields_of(record).iter().any(|(key, _)| self.branch.contains(key))
             && op.path.iter().all(|(template, _)| *template != seen.template)
         {
             op.path.push((seen.template, record.line));
         }
-        let place = (seen.op, record.span_id);
-        if let Some(before) = self.last.insert(place, seen.template) {
+        if facts.log.spanned
+            && let Some(before) = self.last.insert((seen.op, record.span_id), seen.template)
+        {
             *self.edges.entry((before, seen.template)).or_default() += 1;
         }
     }
@@ -117,11 +147,9 @@ impl Paths {
             );
         }
         let mut by_template: Map<u32, Map<u32, u32>> = Map::default();
-        let mut present: Map<u32, u32> = Map::default();
         for (_, op) in &ended {
-            for (template, (n, _)) in &op.counts {
-                *by_template.entry(*template).or_default().entry(*n).or_default() += 1;
-                *present.entry(*template).or_default() += 1;
+            for (template, n) in op.counts.iter() {
+                *by_template.entry(template).or_default().entry(n).or_default() += 1;
             }
         }
         let mut hits = Vec::new();
@@ -138,13 +166,11 @@ impl Paths {
                 continue;
             }
             invariants += 1;
-            let less: Vec<&(usize, &Op)> = ended
-                .iter()
-                .filter(|(_, op)| op.counts.get(&template).map_or(0, |(n, _)| *n) < usual)
-                .collect();
+            let less: Vec<&(usize, &Op)> =
+                ended.iter().filter(|(_, op)| op.counts.of(template) < usual).collect();
             if let Some((op, first)) = less.first() {
                 let title = facts.title(template);
-                let found = first.counts.get(&template).map_or(0, |(n, _)| *n);
+                let found = first.counts.of(template);
                 hits.push(
                     Hit::new(
                         Severity::Info,
@@ -177,10 +203,8 @@ impl Paths {
 
     fn baseline(&self, facts: &Facts<'_, '_>) -> Verdict {
         let Some(before) = &facts.rules.baseline else {
-            return Verdict::not_applicable(
-                13,
-                "no earlier run of this test that passed has a log to compare with",
-            );
+            let why = "no log of an earlier run that passed was given";
+            return Verdict::not_applicable(13, facts.rules.no_baseline.as_deref().unwrap_or(why));
         };
         // In a run that passed as well, a difference is news and no trouble.
         let severity = if facts.rules.passed == Some(true) { Severity::Info } else { Severity::Low };
@@ -299,7 +323,11 @@ fn profile(facts: &Facts<'_, '_>, edges: &Map<(u32, u32), u64>) -> Profile {
         kept.count += count;
     }
     let text = |template: u32| facts.templates[template as usize].text.clone();
-    profile.edges = edges.iter().map(|((a, b), n)| (text(*a), text(*b), *n)).collect();
+    profile.edges = if facts.log.spanned {
+        edges.iter().map(|((a, b), n)| (text(*a), text(*b), *n)).collect()
+    } else {
+        facts.steps.list.iter().map(|step| (text(step.from), text(step.to), step.count)).collect()
+    };
     profile.edges.sort();
     profile
 }

@@ -14,12 +14,12 @@ const STRANGE: &[&str] =
     &["NaN", "nan", "None", "null", "nil", "undefined", "inf", "-inf", "[object", "Infinity"];
 
 /// A place for values: its records, and the lines of those whose value is strange or empty.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 struct Slot(u64, Vec<u32>, Vec<u32>);
 
 pub(super) struct Values {
-    /// Per template and field.
-    fields: Map<(u32, Sym), Slot>,
+    /// Per template its fields, which nearly always come in the same order.
+    fields: Vec<Vec<(Sym, Slot)>>,
     secrets: Map<(String, u32), Vec<u32>>,
     redacted: u64,
     /// Forms that may hold a secret.
@@ -29,7 +29,7 @@ pub(super) struct Values {
 impl Values {
     pub fn new(facts: &Facts<'_, '_>) -> Self {
         Values {
-            fields: Map::default(),
+            fields: vec![Vec::new(); facts.templates.len()],
             secrets: Map::default(),
             redacted: 0,
             suspicious: facts
@@ -52,8 +52,16 @@ impl Values {
                 self.secrets.entry((kind, seen.template)).or_default().push(record.line);
             }
         }
-        for (key, value) in facts.log.fields_of(record) {
-            let of = self.fields.entry((seen.template, *key)).or_default();
+        let slots = &mut self.fields[seen.template as usize];
+        for (place, (key, value)) in facts.log.fields_of(record).iter().enumerate() {
+            let at = match slots.get(place) {
+                Some((known, _)) if known == key => place,
+                _ => slots.iter().position(|(known, _)| known == key).unwrap_or_else(|| {
+                    slots.push((*key, Slot::default()));
+                    slots.len() - 1
+                }),
+            };
+            let of = &mut slots[at].1;
             of.0 += 1;
             match value.as_bytes() {
                 [] | b"[]" | b"{}" | b"\"\"" if of.2.len() < LINES => of.2.push(record.line),
@@ -67,9 +75,8 @@ impl Values {
                     of.1.push(record.line)
                 }
                 [b'{', b'{', b'R', ..] => self.redacted += 1,
-                value if value.len() >= 16 && value[0] != b'/' => {
-                    let text = std::str::from_utf8(value).ok().filter(|value| prefix(value));
-                    if let Some(kind) = text.and_then(secret) {
+                bytes if bytes.len() >= 16 && bytes[0] != b'/' && may_hold_secret(bytes) => {
+                    if let Some(kind) = Some(&**value).filter(|value| prefix(value)).and_then(secret) {
                         self.secrets.entry((kind, seen.template)).or_default().push(record.line);
                     }
                 }
@@ -138,13 +145,16 @@ impl Values {
                 }
             }
         }
-        for ((template, key), Slot(all, strange, empty)) in &self.fields {
+        let fields = self.fields.iter().enumerate();
+        for (template, (key, Slot(all, strange, empty))) in
+            fields.flat_map(|(template, slots)| slots.iter().map(move |slot| (template as u32, slot)))
+        {
             slots += 1;
             if *all < 20 {
                 continue;
             }
             let name = facts.log.texts.get(*key);
-            let title = facts.title(*template);
+            let title = facts.title(template);
             if !strange.is_empty() && (strange.len() as f64) < 0.05 * *all as f64 {
                 hits.push(
                     Hit::new(
@@ -242,6 +252,31 @@ const PREFIXES: &[&str] = &[
     "assword=",
     "-----BEGIN ",
 ];
+
+/// First two bytes of the beginnings, as bits of a hash: most values hold none of them.
+static FIRST_TWO: [u64; 4] = {
+    let mut bits = [0; 4];
+    let mut at = 0;
+    while at < PREFIXES.len() {
+        let prefix = PREFIXES[at].as_bytes();
+        let bit = pair_of(prefix[0], prefix[1]);
+        bits[(bit >> 6) as usize] |= 1 << (bit & 63);
+        at += 1;
+    }
+    bits
+};
+
+const fn pair_of(a: u8, b: u8) -> u8 {
+    a.wrapping_mul(31) ^ b
+}
+
+/// Whether a value holds the first two bytes of a beginning, or others of the same hash.
+fn may_hold_secret(value: &[u8]) -> bool {
+    value.windows(2).any(|pair| {
+        let bit = pair_of(pair[0], pair[1]);
+        FIRST_TWO[usize::from(bit >> 6)] >> (bit & 63) & 1 == 1
+    })
+}
 
 fn prefix(text: &str) -> bool {
     PREFIXES.iter().any(|prefix| text.contains(prefix))

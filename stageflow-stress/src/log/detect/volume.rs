@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::super::format::Level;
 use super::super::hash::Map;
+use super::super::rules::Missing;
 use super::facts::Facts;
 use super::{Hit, LINES, Seen, Verdict};
 use crate::classify::Severity;
@@ -78,6 +79,8 @@ struct Counts {
     lines: Vec<u32>,
     /// Whether its words tell of a failure.
     keyword: Option<&'static str>,
+    /// Whether a number stands before such a word: it may be 0.
+    counted: bool,
     /// How often, below warning level.
     quiet: u64,
     quiet_lines: Vec<u32>,
@@ -94,7 +97,11 @@ impl Volume {
         let each = facts
             .templates
             .iter()
-            .map(|template| Counts { keyword: keyword(&template.text), ..Counts::default() })
+            .map(|template| Counts {
+                keyword: keyword(&template.text),
+                counted: template.text.contains("<*> "),
+                ..Counts::default()
+            })
             .collect();
         Volume { each, bytes: 0, records: 0 }
     }
@@ -114,7 +121,7 @@ impl Volume {
         }
         if counts.keyword.is_some()
             && seen.record.level.is_none_or(|level| level < Level::Warning)
-            && !zero_counted(&seen.record.message)
+            && !(counts.counted && zero_counted(&seen.record.message))
         {
             counts.quiet += 1;
             if counts.quiet_lines.len() < LINES {
@@ -205,8 +212,9 @@ impl Volume {
             } else {
                 continue;
             };
+            let (severity, text) = told_before(facts, template, counts.warnings, text);
             hits.push(
-                Hit::new(Severity::Low, title.clone(), format!("a warning repeats: {title}"), text)
+                Hit::new(severity, title.clone(), format!("a warning repeats: {title}"), text)
                     .times(counts.warnings)
                     .at(counts.lines.iter().copied()),
             );
@@ -301,9 +309,10 @@ impl Volume {
                 } else {
                     format!("{n} records, {:.0} % of the log's bytes", share * 100.0)
                 };
+                let (severity, text) = told_before(facts, template, n, text);
                 hits.push(
                     Hit::new(
-                        Severity::Low,
+                        severity,
                         title.clone(),
                         format!("a statement logs without measure: {title}"),
                         text,
@@ -323,17 +332,35 @@ impl Volume {
     }
 }
 
+/// What the last good run logged as often, for each operation, is a note and no finding.
+fn told_before(facts: &Facts<'_, '_>, template: usize, n: u64, text: String) -> (Severity, String) {
+    let now = n as f64 / facts.operations().max(1) as f64;
+    let before = facts.rules.baseline.as_ref().and_then(|before| {
+        let kept = before.templates.get(&facts.templates[template].text)?;
+        Some(kept.count as f64 / before.operations.max(1) as f64)
+    });
+    match before {
+        Some(before) if now < 3.0 * before => (
+            Severity::Info,
+            format!("{text}; in the last good run it was {before:.1} for each operation, now {now:.1}"),
+        ),
+        _ => (Severity::Low, text),
+    }
+}
+
 /// D24: what is missing, and how much was understood.
 fn losses(facts: &Facts<'_, '_>) -> Verdict {
     let log = facts.log;
     let mut hits = Vec::new();
     for reason in &facts.rules.losses {
-        hits.push(Hit::new(
+        let mut hit = Hit::new(
             Severity::Medium,
-            reason.clone(),
+            reason.to_string(),
             format!("the log is not whole: {reason}"),
             "what is concluded from absence is inconclusive",
-        ));
+        );
+        hit.filed_elsewhere = matches!(reason, Missing::Partial(_));
+        hits.push(hit);
     }
     if log.holes > 0 && facts.rules.losses.is_empty() {
         let holes = count(log.holes, "record number is", "record numbers are");
@@ -353,7 +380,7 @@ fn losses(facts: &Facts<'_, '_>) -> Verdict {
             hits,
         };
     }
-    if hits.is_empty() && log.records.iter().all(|record| record.seq == 0) {
+    if hits.is_empty() && !log.numbered {
         return Verdict::inconclusive(24, "records have no numbers, so a lost one leaves no trace");
     }
     Verdict::of(24, hits, "no number is missing and nothing was dropped")
@@ -387,11 +414,15 @@ fn keyword(text: &str) -> Option<&'static str> {
 
 /// `0 errors`, `0 failed`.
 fn zero_counted(message: &str) -> bool {
-    message.match_indices("0 ").any(|(at, _)| {
-        let before = message.as_bytes()[..at].last();
+    let bytes = message.as_bytes();
+    let Some(after) = bytes.get(1..) else { return false };
+    bytes.iter().zip(after).enumerate().any(|(at, (digit, space))| {
+        let zero = *digit == b'0' && *space == b' ';
+        if !zero || at > 0 && (bytes[at - 1].is_ascii_alphanumeric() || bytes[at - 1] == b'.') {
+            return false;
+        }
         let word = message[at + 2..].split(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or_default();
-        before.is_none_or(|b| !b.is_ascii_alphanumeric() && *b != b'.')
-            && WORDS.iter().any(|known| known.eq_ignore_ascii_case(word))
+        WORDS.iter().any(|known| known.eq_ignore_ascii_case(word))
     })
 }
 

@@ -10,7 +10,7 @@ mod time;
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use super::event::{Format, Kind, Log, NO_TIME, Record};
+use super::event::{Format, KEYS, Kind, Log, NO_TIME, Record, SPAN, TARGET, THREAD};
 use super::format::FORMAT_KEY;
 
 /// Lines that are looked at to find out whether lines of a file have heads at all.
@@ -45,9 +45,12 @@ impl<'a> Source<'a> {
         if let Some(rest) = text.strip_prefix('\u{feff}') {
             text = Cow::Owned(rest.to_owned());
         }
-        let nuls = text.bytes().filter(|b| *b == 0).count() as u64;
-        let mut coloured = 0;
-        if text.as_bytes().contains(&0x1b) {
+        let (mut nuls, mut coloured) = (0, 0);
+        let (has_nul, has_escape) = odd_bytes(text.as_bytes());
+        if has_nul {
+            nuls = text.bytes().filter(|b| *b == 0).count() as u64;
+        }
+        if has_escape {
             let (plain, lines) = without_colours(&text);
             coloured = lines;
             text = Cow::Owned(plain);
@@ -63,6 +66,16 @@ impl<'a> Source<'a> {
     pub fn invalid_utf8(&self) -> u64 {
         self.invalid_utf8
     }
+}
+
+/// Whether there are NUL bytes, and escapes of a terminal. In pieces that the compiler can compare many bytes of at once.
+fn odd_bytes(bytes: &[u8]) -> (bool, bool) {
+    bytes.chunks(256).fold((false, false), |(nul, escape), piece| {
+        let odd = piece
+            .iter()
+            .fold((0u8, 0u8), |(nul, escape), b| (nul | u8::from(*b == 0), escape | u8::from(*b == 0x1b)));
+        (nul | (odd.0 != 0), escape | (odd.1 != 0))
+    })
 }
 
 /// Removes the escape sequences by which terminals colour text.
@@ -102,10 +115,10 @@ pub(crate) fn read<'a>(source: &'a Source<'_>) -> Log<'a> {
         ..Log::default()
     };
     let headed = has_heads(text);
-    let mut reader = Reader { log, headed, trace: Trace::None, extra: None };
+    let mut reader = Reader { log, headed, trace: Trace::None, extra: None, keys: json::Keys::default() };
     let mut at = 0;
     while at < text.len() {
-        let end = text.as_bytes()[at..].iter().position(|b| *b == b'\n').map_or(text.len(), |n| at + n);
+        let end = text[at..].find('\n').map_or(text.len(), |n| at + n);
         reader.line(text, at, end);
         at = end + 1;
     }
@@ -124,11 +137,30 @@ pub(super) fn raw_head<'a>(record: &mut Record<'a>, line: &'a str, log: &mut Log
         record.kind = Kind::Event;
         record.level = head.level;
         record.message = Cow::Borrowed(head.message);
+        own_time(record, head.micros);
         if !head.target.is_empty() {
             let target = format!("{}/{}", log.texts.get(record.target), head.target);
             record.target = log.texts.add(&target);
         }
         message_fields(head.message, log);
+    }
+}
+
+/// A child knows better when it logged than whoever reads its output a little later. A time of another zone, or of another
+/// day, is not believed.
+fn own_time(record: &mut Record<'_>, micros: i64) {
+    const DAY: i64 = 86_400_000_000;
+    const LATEST: i64 = 60_000_000;
+    let own = match micros {
+        NO_TIME => return,
+        // A time without a date.
+        of_day if of_day < DAY => record.micros.div_euclid(DAY) * DAY + of_day,
+        micros => micros,
+    };
+    let late = record.micros - own;
+    if (0..=LATEST).contains(&late) {
+        record.micros = own;
+        record.mono = record.mono.saturating_sub(late as u64 * 1_000);
     }
 }
 
@@ -168,6 +200,7 @@ struct Reader<'a> {
     trace: Trace,
     /// Where the lines begin and end that belong to the last record.
     extra: Option<(usize, usize)>,
+    keys: json::Keys,
 }
 
 impl<'a> Reader<'a> {
@@ -184,7 +217,9 @@ impl<'a> Reader<'a> {
         if !continues {
             let before = self.log.fields.len() as u32;
             let record = match line.as_bytes()[0] {
-                b'{' => json::record(line, &mut self.log).map(|record| (Format::Json, record)),
+                b'{' => {
+                    json::record(line, &mut self.log, &mut self.keys).map(|record| (Format::Json, record))
+                }
                 _ => None,
             };
             if let Some((format, record)) =
@@ -227,7 +262,8 @@ impl<'a> Reader<'a> {
     fn headed(&mut self, line: &'a str, before: u32) -> Option<(Format, Record<'a>)> {
         let head = head::head(line)?;
         let texts = &mut self.log.texts;
-        let (thread, span, target) = (texts.add(head.thread), texts.add(head.span), texts.add(head.target));
+        let thread = texts.again(THREAD, head.thread);
+        let (span, target) = (texts.again(SPAN, head.span), texts.again(TARGET, head.target));
         message_fields(head.message, &mut self.log);
         let record = Record {
             micros: head.micros,
@@ -317,7 +353,8 @@ impl<'a> Reader<'a> {
             }
             _ => {}
         }
-        if self.log.records.is_empty() {
+        // Nothing that continues a record begins like this, and most records do.
+        if matches!(b[0], b'0'..=b'9' | b'{' | b'[' | b'<') || self.log.records.is_empty() {
             return false;
         }
         if indented {
@@ -376,11 +413,8 @@ fn is_logfmt(line: &str) -> bool {
 /// Keeps `key=value` pairs of a text as fields: they hold the ids by which records are joined.
 fn message_fields<'a>(message: &'a str, log: &mut Log<'a>) {
     const MOST: usize = 16;
-    if !message.as_bytes().contains(&b'=') {
-        return;
-    }
-    for (key, value) in Pairs(message).take(MOST) {
-        let key = log.texts.add(key);
+    for (place, (key, value)) in Pairs(message).take(MOST).enumerate() {
+        let key = log.texts.again(KEYS + place, key);
         log.fields.push((key, Cow::Borrowed(value)));
     }
 }
@@ -393,12 +427,20 @@ impl<'a> Iterator for Pairs<'a> {
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            let b = self.0.as_bytes();
-            let at = b.iter().position(|c| *c == b'=')?;
-            let start = b[..at]
-                .iter()
-                .rposition(|c| !(c.is_ascii_alphanumeric() || matches!(c, b'_' | b'.' | b'-')))
-                .map_or(0, |n| n + 1);
+            let mut start = 0;
+            let mut at = 0;
+            for b in self.0.bytes() {
+                if b == b'=' {
+                    break;
+                }
+                at += 1;
+                if !OF_KEY[usize::from(b)] {
+                    start = at;
+                }
+            }
+            if at == self.0.len() {
+                return None;
+            }
             let (key, rest) = (&self.0[start..at], &self.0[at + 1..]);
             if key.is_empty()
                 || !key.as_bytes()[0].is_ascii_alphabetic()
@@ -414,7 +456,8 @@ impl<'a> Iterator for Pairs<'a> {
                     None => (quoted, ""),
                 },
                 None => {
-                    let end = rest.find([' ', '\t', ',', ';', ')', '}']).unwrap_or(rest.len());
+                    let ends = |b: &u8| matches!(b, b' ' | b'\t' | b',' | b';' | b')' | b'}');
+                    let end = rest.bytes().position(|b| ends(&b)).unwrap_or(rest.len());
                     (&rest[..end], &rest[end..])
                 }
             };
@@ -423,6 +466,18 @@ impl<'a> Iterator for Pairs<'a> {
         }
     }
 }
+
+/// Bytes of which keys are made.
+static OF_KEY: [bool; 256] = {
+    let mut of_key = [false; 256];
+    let mut at = 0;
+    while at < 256 {
+        let b = at as u8;
+        of_key[at] = b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-');
+        at += 1;
+    }
+    of_key
+};
 
 /// A line in words, for messages about it.
 pub(crate) fn describe(log: &Log<'_>) -> String {

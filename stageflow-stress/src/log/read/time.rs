@@ -51,12 +51,19 @@ fn of_day(b: &[u8], at: usize) -> Option<(i64, usize)> {
     let mut end = at + 8;
     if matches!(b.get(end), Some(b'.' | b',' | b':')) && b.get(end + 1).is_some_and(u8::is_ascii_digit) {
         end += 1;
+        let start = end;
         let mut unit = 100_000;
+        let mut fraction = 0;
         while let Some(d) = b.get(end).filter(|d| d.is_ascii_digit()) {
-            micros += i64::from(d - b'0') * unit;
+            fraction += i64::from(d - b'0') * unit;
             unit /= 10;
             end += 1;
         }
+        // Behind a colon stands a number of milliseconds and no fraction: `:7` is `.007`.
+        if b[start - 1] == b':' && end - start < 3 {
+            fraction /= if end - start == 1 { 100 } else { 10 };
+        }
+        micros += fraction;
     }
     if b.get(end) == Some(&b'Z') {
         end += 1;
@@ -72,6 +79,23 @@ fn of_day(b: &[u8], at: usize) -> Option<(i64, usize)> {
     }
     // Something must end it: `12:30:45x` is no time.
     (!b.get(end).is_some_and(u8::is_ascii_alphanumeric)).then_some((micros, end))
+}
+
+/// `0:9:6:42`, numbers as they come, the last one in milliseconds.
+fn unpadded(b: &[u8], at: usize) -> Option<(i64, usize)> {
+    let mut end = at;
+    let mut number = |most: usize, last: bool| {
+        let n = b.get(end..)?.iter().take(most + 1).take_while(|c| c.is_ascii_digit()).count();
+        let value = digits(b, end, n).filter(|_| (1..=most).contains(&n))?;
+        end += n;
+        if !last {
+            (b.get(end) == Some(&b':')).then(|| end += 1)?;
+        }
+        Some(value)
+    };
+    let (h, m, s, ms) = (number(2, false)?, number(2, false)?, number(2, false)?, number(3, true)?);
+    let legal = h < 24 && m < 60 && s < 61 && !b.get(end).is_some_and(u8::is_ascii_alphanumeric);
+    legal.then_some((((h * 60 + m) * 60 + s) * 1_000_000 + ms * 1_000, end))
 }
 
 /// `2026-01-14T09:00:00.000123Z`, also with a space, and with `/` or `.` in the date.
@@ -103,7 +127,7 @@ fn compact(b: &[u8]) -> Option<(i64, usize)> {
     if matches!(b.get(8), Some(b'-' | b' ' | b'T'))
         && let (Some(y), Some(m), Some(d)) = (digits(b, 0, 4), digits(b, 4, 2), digits(b, 6, 2))
     {
-        let (micros, end) = of_day(b, 9)?;
+        let (micros, end) = of_day(b, 9).or_else(|| unpadded(b, 9))?;
         return Some((days(y, m, d)? * DAY + micros, end));
     }
     if b.get(6) != Some(&b' ') || b.get(13).is_some_and(|c| *c != b' ') {
@@ -190,6 +214,10 @@ mod tests {
             ("2026/01/14 12:00:00", noon),
             ("2026-01-14-12.00.00.000007", noon + 7),
             ("20260114-12:00:00:007", noon + 7_000),
+            ("20260114-12:00:00:7", noon + 7_000),
+            ("20260114-12:00:00:42", noon + 42_000),
+            ("20260114-12:0:0:7", noon + 7_000),
+            ("20260114-9:5:3:120", noon - 10_497_000_000 + 120_000),
             ("260114 120000", noon),
             ("1768392000", noon),
             ("1768392000.5", noon + 500_000),
@@ -217,6 +245,9 @@ mod tests {
             "12:30:45x",
             "",
             "10.251.73.220",
+            "20260114-12:0:0",
+            "20260114-25:0:0:1",
+            "20260114-12:0:0:1234",
         ] {
             assert_eq!(time(text.as_bytes()), None, "{text}");
         }

@@ -1,7 +1,7 @@
 //! Sections 6 to 8: developer experience, recommendations, feedback to the framework.
 
 use crate::classify::Severity;
-use crate::finding::FindingType;
+use crate::finding::{FindingType, SuggestionKind, ledger};
 use crate::journal::record::{Aspect, DocumentationAspect, DxTimed, Ledger};
 use crate::markdown::{Doc, Inline};
 use crate::run::state::StoredFinding;
@@ -177,32 +177,44 @@ pub fn framework(doc: &mut Doc, facts: &Facts<'_>) {
         }
     }
     doc.heading(3, "8.5 Suggestions for Stageflow Plus");
+    let recorded = ledger::records(state, Ledger::Improvements);
     for (heading, kind) in [
-        ("Stage kinds", "stagekind_suggestion"),
-        ("Components", "component_suggestion"),
-        ("Patterns", "pattern_suggestion"),
+        ("Stage kinds", SuggestionKind::StageKind),
+        ("Components", SuggestionKind::Component),
+        ("Patterns", SuggestionKind::Pattern),
     ] {
         doc.heading(4, heading);
-        let all: Vec<[Inline; 7]> = dx::improvements(state)
-            .filter(|entry| suggestion(entry) == Some(kind))
-            .map(|entry| {
+        let all: Vec<[Inline; 8]> = recorded
+            .iter()
+            .filter(|(_, record)| suggestion(&record.entry) == Some(kind))
+            .map(|(id, record)| {
+                let field = |key| -> Inline { dx::field(&record.entry, key).into() };
                 [
-                    "title",
-                    "priority",
-                    "description",
-                    "context",
-                    "rationale",
-                    "proposed_solution",
-                    "roleplay_perspective",
+                    id.to_string().into(),
+                    field("title"),
+                    field("priority"),
+                    field("description"),
+                    field("context"),
+                    field("rationale"),
+                    field("proposed_solution"),
+                    field("roleplay_perspective"),
                 ]
-                .map(|key| dx::field(entry, key).into())
             })
             .collect();
         if all.is_empty() {
             doc.line(NOT_RECORDED);
         } else {
             doc.table(
-                ["Suggestion", "Priority", "Description", "Context", "Rationale", "Proposal", "Perspective"],
+                [
+                    "Id",
+                    "Suggestion",
+                    "Priority",
+                    "Description",
+                    "Context",
+                    "Rationale",
+                    "Proposal",
+                    "Perspective",
+                ],
                 all,
             );
         }
@@ -210,8 +222,6 @@ pub fn framework(doc: &mut Doc, facts: &Facts<'_>) {
 }
 
 /// The kind of suggestion for the companion package that an entry is, if it is one.
-fn suggestion(entry: &serde_json::Map<String, serde_json::Value>) -> Option<&str> {
-    ["stagekind_suggestion", "component_suggestion", "pattern_suggestion"]
-        .into_iter()
-        .find(|kind| dx::field(entry, "type") == *kind)
+fn suggestion(entry: &serde_json::Map<String, serde_json::Value>) -> Option<SuggestionKind> {
+    dx::field(entry, "type").parse().ok()
 }

@@ -79,6 +79,19 @@ fn one(doc: &mut Doc, facts: &Facts<'_>, test: &TestState) {
         doc.line("Why:");
         doc.items(end.reasons.iter().map(String::as_str));
     }
+    if !test.log_rules.is_empty() {
+        doc.line("Declared of its log:");
+        doc.table(
+            ["How", "What", "Why"],
+            test.log_rules.iter().map(|rule| {
+                [
+                    rule.kind.as_str().into(),
+                    rule.text.as_str().into(),
+                    rule.why.as_deref().unwrap_or("-").into(),
+                ]
+            }),
+        );
+    }
     for observer in test.observers.iter().filter(|observer| observer.panicked.is_some()) {
         let why = observer.panicked.as_deref().unwrap_or_default();
         doc.line(format!("The observer {} panicked: {why}", observer.name));

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::finding::document::Document;
+use crate::run::Contents;
 
 /// Files that are listed; more are counted.
 const LISTED: usize = 20_000;
@@ -45,6 +46,8 @@ pub struct Folder {
     pub unlisted: usize,
     /// What could not be read, in words.
     pub problems: Vec<String>,
+    /// The archive, where the run has one.
+    contents: Option<Contents>,
 }
 
 impl Folder {
@@ -72,6 +75,7 @@ impl Folder {
             files,
             unlisted,
             problems: Vec::new(),
+            contents: None,
         };
         folder.summary = folder.json("results/summary.json");
         folder.tests = folder.json("results/tests.json");
@@ -95,6 +99,11 @@ impl Folder {
                 folder.ledgers.push((name, ledger));
             }
         }
+        // Of a run that is archived, the pages show what its archive holds.
+        match Contents::open(dir) {
+            Ok(contents) => folder.contents = Some(contents),
+            Err(error) => folder.problems.push(error.to_string()),
+        }
         folder.metrics = folder.all("results/metrics/", ".json");
         folder.logs = folder.all("results/logs/", "_stats.json");
         folder.traces = folder.all("results/traces/", ".json");
@@ -112,12 +121,16 @@ impl Folder {
     }
 
     fn all(&mut self, folder: &str, ending: &str) -> Vec<(String, Value)> {
-        let paths: Vec<String> = self
+        let archived = self.contents.iter().flat_map(Contents::archived).map(|(path, _)| path);
+        let mut paths: Vec<String> = self
             .files
             .iter()
+            .map(String::as_str)
+            .chain(archived)
             .filter(|path| path.starts_with(folder) && path.ends_with(ending))
-            .cloned()
+            .map(str::to_owned)
             .collect();
+        paths.sort();
         paths
             .into_iter()
             .filter_map(|path| {
@@ -129,6 +142,10 @@ impl Folder {
     }
 
     fn bytes(&mut self, path: &str) -> Option<Vec<u8>> {
+        let archived = self.contents.iter().flat_map(Contents::archived).find(|(name, _)| *name == path);
+        if let Some((_, content)) = archived {
+            return Some(content.to_owned());
+        }
         let file = self.dir.join(path);
         match fs::metadata(&file) {
             Ok(metadata) if metadata.len() > READ => {

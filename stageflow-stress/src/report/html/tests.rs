@@ -452,3 +452,76 @@ fn templates_are_drawn_where_the_analysis_found_some() {
     let page = check(&super::render_run(&dir).unwrap(), &dir);
     has(&page, &["Not measured: no templates were found"]);
 }
+
+#[test]
+fn errors_are_drawn_when_they_came() {
+    let runs = tempfile::tempdir().unwrap();
+    let dir = runs.path().join("DAG-005/run-2026-01-14-001");
+    write_folder(&dir, &rich());
+    let path = dir.join("results/logs/fan_out__dag_005_stats.json");
+    let mut stats: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    stats["timeline"] = serde_json::json!({
+        "width_seconds": 0.5, "records": [10, 4, 6], "warnings": [0, 1, 0], "errors": [0, 0, 3],
+    });
+    write(&path, stats.to_string().as_bytes());
+    let page = check(&super::render_run(&dir).unwrap(), &dir);
+    has(
+        &page,
+        &[
+            "Errors over time:",
+            "3 errors and 1 warning of 20 records over 1.5 s, in parts of 500 ms.",
+            "from 1 s: 3 error of 6 records",
+        ],
+    );
+    stats["timeline"]["errors"] = serde_json::json!([0, 0, 0]);
+    stats["timeline"]["warnings"] = serde_json::json!([0, 0, 0]);
+    write(&path, stats.to_string().as_bytes());
+    has(
+        &check(&super::render_run(&dir).unwrap(), &dir),
+        &["Errors over time: none, and no warnings, in 1 log."],
+    );
+    stats.as_object_mut().unwrap().remove("timeline");
+    write(&path, stats.to_string().as_bytes());
+    has(&check(&super::render_run(&dir).unwrap(), &dir), &["Errors over time: not measured"]);
+}
+
+#[test]
+fn latency_goes_over_runs_and_a_roadmap_of_ones_own_has_its_place() {
+    let runs = tempfile::tempdir().unwrap();
+    let mut state = rich();
+    state.info.entry.id = "SHOP-001".to_owned();
+    state.info.entry.title = "Baskets are priced".to_owned();
+    state.info.entry.tier = "2 Checkout".to_owned();
+    for (n, name) in
+        ["run-2026-01-14-001", "run-2026-01-15-001", "run-2026-01-16-001"].into_iter().enumerate()
+    {
+        let dir = runs.path().join("SHOP-001").join(name);
+        state.info.run_id = name.to_owned();
+        state.info.started_at = format!("{}T09:00:00Z", &name[4..14]);
+        write_folder(&dir, &state);
+        let path = dir.join("results/summary.json");
+        let mut summary: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+        let nanos = (n as u64 + 1) * 1_000_000;
+        summary["latency"] = serde_json::json!([
+            { "test": "t", "series": "price", "n": 120, "p50": nanos, "p95": nanos * 2, "p99": null },
+            { "test": "t", "series": "rare", "n": 2, "p50": nanos, "p95": null, "p99": null },
+        ]);
+        write(&path, summary.to_string().as_bytes());
+    }
+    let index = check(&super::render_index(runs.path()).unwrap(), runs.path());
+    has(
+        &index,
+        &[
+            "Latency of runs, p50. 2 operations, each from the first run",
+            "Latency of runs, p95. SHOP-001 price, from the first run",
+            "SHOP-001 price: 3 ms at 3",
+            "The project's own roadmap, tier 2 Checkout",
+            "0 entries that are in no roadmap",
+        ],
+    );
+    // An entry that no roadmap has is told apart.
+    state.info.entry.tier = String::new();
+    write_folder(&runs.path().join("OTHER-001/run-2026-01-14-001"), &state);
+    let index = check(&super::render_index(runs.path()).unwrap(), runs.path());
+    has(&index, &["In no roadmap", "1 entries that are in no roadmap"]);
+}

@@ -259,3 +259,16 @@ fn a_compared_golden_is_a_check_whatever_came_of_it() {
         assert_eq!(crate::report::facts::checked_nothing(&state).count(), usize::from(!checked), "{outcome}");
     }
 }
+
+#[test]
+fn findings_that_have_no_ids_yet_are_no_impossible_data() {
+    let mut state = with_finding(Finding::bug("one").severity(Severity::Low));
+    let other = stored(2, Finding::bug("other").severity(Severity::Low), &["fan_out::dag_005"]);
+    state.tests[0].findings.push(other.fingerprint.clone());
+    state.findings.push(other);
+    // As the journals alone tell it: ids are given in the fold.
+    state.findings.iter_mut().for_each(|stored| stored.id.clear());
+    assert_eq!(status(&state), RunStatus::Completed);
+    state.findings.iter_mut().for_each(|stored| stored.id = "DAG-005-BUG-001".to_owned());
+    assert_eq!(status(&state), RunStatus::Blocked);
+}

@@ -167,6 +167,7 @@ impl Told {
                 background: Default::default(),
                 faults: Mutex::default(),
                 proofs: Mutex::default(),
+                metric_files: AtomicU32::new(0),
                 fault_plan: None,
             }),
         })

@@ -33,8 +33,23 @@ pub struct EntryRuns {
     pub title: String,
     /// The row of the roadmap, if it has one.
     pub entry: Option<&'static Entry>,
+    /// The row of the project's own roadmap, as its latest run states it.
+    pub own: Option<OwnRow>,
     /// Its runs.
     pub runs: Vec<Run>,
+}
+
+/// A row of a roadmap that only the runs know.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OwnRow {
+    /// Its tier with its heading.
+    pub tier: String,
+    /// Its section with its heading.
+    pub section: String,
+    /// Its priority.
+    pub priority: String,
+    /// Its risk class.
+    pub risk: String,
 }
 
 /// What the index says of a run.
@@ -60,8 +75,10 @@ pub struct Run {
     pub findings: [u64; 5],
     /// Sum of all counts that tell of something missing; absent where the run does not count.
     pub missing: Option<u64>,
-    /// The first timed series: its name, p50 and p95 in nanoseconds.
-    pub latency: Option<(String, Option<u64>, Option<u64>)>,
+    /// The timed series that the summary names: name, p50 and p95 in nanoseconds.
+    pub latency: Vec<(String, Option<u64>, Option<u64>)>,
+    /// The row of the roadmap, as the run states it.
+    row: OwnRow,
 }
 
 /// The state of a run, or of an entry by its latest run.
@@ -134,6 +151,18 @@ impl State {
 }
 
 impl EntryRuns {
+    /// Its priority, where a roadmap gives one.
+    pub fn priority(&self) -> Option<String> {
+        let own = || self.own.as_ref().map(|row| row.priority.clone());
+        self.entry.map(|row| row.priority.to_string()).or_else(own)
+    }
+
+    /// Its risk class, where a roadmap gives one.
+    pub fn risk(&self) -> Option<String> {
+        let own = || self.own.as_ref().map(|row| row.risk.clone());
+        self.entry.map(|row| row.risk.to_string()).or_else(own)
+    }
+
     /// The state of the latest run.
     pub fn state(&self) -> State {
         self.runs.first().map_or(State::NeverRun, |run| run.state)
@@ -160,6 +189,10 @@ struct Summary {
 #[serde(default)]
 struct SummaryEntry {
     title: String,
+    tier: String,
+    section: String,
+    priority: String,
+    risk: String,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -198,7 +231,14 @@ pub fn collect(runs: &Path) -> io::Result<All> {
                 continue;
             }
         };
-        all.archived += fs::read_dir(dir.join("archive")).map_or(0, Iterator::count);
+        // An archive beside its run holds what is not shown here; one without its run is all that there is of it.
+        let archives = sorted(&dir.join("archive")).unwrap_or_default();
+        let is_alone = |archive: &String| {
+            !names
+                .iter()
+                .any(|name| archive.strip_prefix(name.as_str()).is_some_and(|end| end.starts_with('.')))
+        };
+        all.archived += archives.iter().filter(|archive| is_alone(archive)).count();
         for name in names.into_iter().filter(|name| name.starts_with("run-")) {
             let path = dir.join(&name);
             if !path.is_dir() {
@@ -224,12 +264,14 @@ pub fn collect(runs: &Path) -> io::Result<All> {
         let key = |run: &Run| (seconds(&run.started_at).unwrap_or(0.0), sequence(&run.id));
         runs.sort_by(|a, b| key(b).0.total_cmp(&key(a).0).then_with(|| key(b).1.cmp(&key(a).1)));
     }
+    let own = |runs: &[Run]| runs.iter().map(|run| &run.row).find(|row| !row.tier.is_empty()).cloned();
     for entry in roadmap::entries() {
         let (_, runs) = found.remove(entry.id).unwrap_or_default();
         all.entries.push(EntryRuns {
             id: entry.id.to_owned(),
             title: entry.title.to_owned(),
             entry: Some(entry),
+            own: None,
             runs,
         });
     }
@@ -237,6 +279,7 @@ pub fn collect(runs: &Path) -> io::Result<All> {
         id,
         title,
         entry: None,
+        own: own(&runs),
         runs,
     }));
     Ok(all)
@@ -298,7 +341,9 @@ fn fill(run: &mut Run, summary: Summary) {
     run.started_at = summary.started_at;
     run.invocation = summary.invocation;
     run.rule = summary.rule;
-    run.latency = summary.latency.into_iter().next().map(|one| (one.series, one.p50, one.p95));
+    run.latency = summary.latency.into_iter().map(|one| (one.series, one.p50, one.p95)).collect();
+    let SummaryEntry { tier, section, priority, risk, .. } = summary.entry;
+    run.row = OwnRow { tier, section, priority, risk };
 }
 
 /// A folder without a summary: what findings.json says. It states no verdict, and none is guessed.

@@ -70,8 +70,8 @@ fn filters(m: &mut Markup, all: &All) {
                     .map(|word| (word.clone(), number(&|entry| of(entry).as_ref() == Some(&word))))
                     .collect::<Vec<_>>()
             };
-            set("Priority", "priority", words(&|entry| Some(entry.entry?.priority.to_string())));
-            set("Risk", "risk", words(&|entry| Some(entry.entry?.risk.to_string())));
+            set("Priority", "priority", words(&EntryRuns::priority));
+            set("Risk", "risk", words(&EntryRuns::risk));
             set(
                 "Tier",
                 "tier",
@@ -116,15 +116,15 @@ fn one(m: &mut Markup, entry: &EntryRuns, n: usize) {
     let (order, runs, worst) = (n.to_string(), entry.runs.len().to_string(), (state as usize).to_string());
     let (tier, priority, risk) = (
         row.map_or_else(String::new, |row| row.tier.to_string()),
-        row.map_or_else(String::new, |row| row.priority.to_string()),
-        row.map_or_else(String::new, |row| row.risk.to_string()),
+        entry.priority().unwrap_or_default(),
+        entry.risk().unwrap_or_default(),
     );
     let text = format!(
         "{} {} {} {}",
         entry.id,
         entry.title,
-        row.map_or("", |row| row.section_title),
-        row.map_or("", |row| row.tier_title)
+        row.map_or_else(|| entry.own.as_ref().map_or("", |row| &row.section), |row| row.section_title),
+        row.map_or_else(|| entry.own.as_ref().map_or("", |row| &row.tier), |row| row.tier_title)
     );
     let attributes = [
         ("class", "entry"),
@@ -144,8 +144,8 @@ fn one(m: &mut Markup, entry: &EntryRuns, n: usize) {
         m.element("code", &[], &entry.id);
         m.within("span", &[], |m| {
             m.element("span", &[("class", "title")], &entry.title);
-            if let Some(row) = row {
-                m.element("span", &[("class", "meta")], &format!(" {} {}", row.priority, row.risk));
+            if !priority.is_empty() {
+                m.element("span", &[("class", "meta")], &format!(" {priority} {risk}"));
             }
         });
         m.within("span", &[("class", "meta")], |m| match latest {
@@ -242,7 +242,7 @@ fn table(m: &mut Markup, runs: &[Run]) {
         m.constant("<td>");
         m.text(&run.missing.map_or_else(|| "not counted".to_owned(), |n| n.to_string()));
         m.constant("<td>");
-        if let Some((series, p50, p95)) = &run.latency {
+        if let Some((series, p50, p95)) = run.latency.first() {
             let shown = |name: &str, value: &Option<u64>| {
                 value.map(|nanos| format!("{name} {}", duration(nanos as f64)))
             };

@@ -1,5 +1,7 @@
 //! The roadmap as a map: one cell per entry, by tier.
 
+use std::collections::BTreeMap;
+
 use super::super::markup::Markup;
 use super::collect::{All, EntryRuns, State};
 use super::entries::anchor;
@@ -24,9 +26,21 @@ pub fn heat(m: &mut Markup, all: &All) {
             let title = of.first().and_then(|entry| entry.entry).map_or("", |row| row.tier_title);
             group(m, &format!("Tier {tier}: {title}"), &of);
         }
-        let others: Vec<&EntryRuns> = all.entries.iter().filter(|entry| entry.entry.is_none()).collect();
+        // The project's own roadmap after the built-in one, tier by tier.
+        let mut own: BTreeMap<(u64, &str), Vec<&EntryRuns>> = BTreeMap::new();
+        for entry in all.entries.iter().filter(|entry| entry.entry.is_none()) {
+            if let Some(row) = &entry.own {
+                let number = row.tier.split(' ').next().and_then(|number| number.parse().ok()).unwrap_or(0);
+                own.entry((number, &row.tier)).or_default().push(entry);
+            }
+        }
+        for ((_, tier), of) in &own {
+            group(m, &format!("The project's own roadmap, tier {tier}"), of);
+        }
+        let others: Vec<&EntryRuns> =
+            all.entries.iter().filter(|entry| entry.entry.is_none() && entry.own.is_none()).collect();
         if !others.is_empty() {
-            group(m, "Not in the built-in roadmap", &others);
+            group(m, "In no roadmap", &others);
         }
     });
 }

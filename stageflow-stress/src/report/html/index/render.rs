@@ -87,7 +87,7 @@ fn overview(m: &mut Markup, all: &All) {
             .iter()
             .filter(|entry| entry.runs.first().is_some_and(|run| run.missing.is_none()))
             .count();
-        let others = all.entries.iter().filter(|entry| entry.entry.is_none()).count();
+        let others = all.entries.iter().filter(|entry| entry.entry.is_none() && entry.own.is_none()).count();
         m.within("ul", &[("class", "numbers")], |m| {
             for (n, what) in [
                 (never as u64, "entries of the roadmap that never ran"),
@@ -98,7 +98,7 @@ fn overview(m: &mut Markup, all: &All) {
                 (with(State::NoVerdict) as u64, "entries whose latest run states no verdict"),
                 (all.unreadable.len() as u64, "folders that cannot be read"),
                 (all.archived as u64, "things in archives, which are not read here"),
-                (others as u64, "entries that are not in the built-in roadmap"),
+                (others as u64, "entries that are in no roadmap"),
             ] {
                 m.within("li", if n == 0 { &[("class", "zero")] } else { &[] }, |m| {
                     m.element("b", &[], &n.to_string());

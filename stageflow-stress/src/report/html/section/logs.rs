@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::super::chart::{self, Row, Segment, strip};
 use super::super::folder::Folder;
 use super::super::markup::Markup;
-use super::super::value::{list, natural, number, short, text, texts};
+use super::super::value::{duration, list, natural, number, short, text, texts};
 use super::badge;
 use crate::markdown::count;
 
@@ -18,6 +18,8 @@ const MISSING: &str = "not in this version";
 /// Logs whose templates are drawn, and templates of each.
 const STRIPS: usize = 8;
 const TEMPLATES: usize = 30;
+/// Logs whose errors are drawn over time.
+const TIMELINES: usize = 4;
 /// Logs that are drawn as bars.
 const DRAWN: usize = 30;
 
@@ -28,6 +30,7 @@ pub fn section(m: &mut Markup, folder: &Folder) {
     }
     m.within("p", &[("class", "source")], |m| m.text("From results/logs/*_stats.json."));
     levels(m, folder);
+    timelines(m, folder);
     quality(m, folder);
     templates(m, folder);
     detectors(m, folder);
@@ -62,6 +65,63 @@ fn levels(m: &mut Markup, folder: &Folder) {
         if more > 0 { format!("; {more} more logs are in the table") } else { String::new() }
     );
     chart::rows(m, "Records by level.", &words, &rows);
+}
+
+/// When errors and warnings came, of the logs with most of them.
+fn timelines(m: &mut Markup, folder: &Folder) {
+    let sum = |log: &Value, field: &str| -> u64 {
+        list(&log["timeline"], field).iter().filter_map(Value::as_u64).sum()
+    };
+    let timed: Vec<&Value> =
+        folder.logs.iter().map(|(_, log)| log).filter(|log| log["timeline"].is_object()).collect();
+    let mut bad: Vec<&Value> =
+        timed.iter().copied().filter(|log| sum(log, "errors") + sum(log, "warnings") > 0).collect();
+    bad.sort_by_key(|log| std::cmp::Reverse((sum(log, "errors"), sum(log, "warnings"))));
+    if bad.is_empty() {
+        m.absent(&match timed.len() {
+            0 => "Errors over time: not measured; no log of this run says when its records came.".to_owned(),
+            n => format!("Errors over time: none, and no warnings, in {}.", count(n, "log", "logs")),
+        });
+        return;
+    }
+    for log in bad.iter().take(TIMELINES) {
+        let timeline = &log["timeline"];
+        let width = timeline["width_seconds"].as_f64().unwrap_or(0.0);
+        let part = |field: &str, n: usize| list(timeline, field).get(n).and_then(Value::as_u64).unwrap_or(0);
+        let columns: Vec<(String, Vec<Segment>)> = (0..list(timeline, "records").len())
+            .map(|n| {
+                let at = duration(n as f64 * width * 1e9);
+                let of = part("records", n);
+                let segment = |level: &str, value: u64| Segment {
+                    class: format!("bar level-{level}"),
+                    value: value as f64,
+                    tip: format!("from {at}: {value} {level} of {}", count(of, "record", "records")),
+                };
+                let segments =
+                    vec![segment("error", part("errors", n)), segment("warning", part("warnings", n))];
+                (at.clone(), segments)
+            })
+            .collect();
+        let words = format!(
+            "{} and {} of {} over {}, in parts of {}.",
+            count(sum(log, "errors"), "error", "errors"),
+            count(sum(log, "warnings"), "warning", "warnings"),
+            count(sum(log, "records"), "record", "records"),
+            duration(columns.len() as f64 * width * 1e9),
+            duration(width * 1e9)
+        );
+        chart::columns(m, &format!("Errors over time: {}.", text(log, "test")), &words, &columns);
+    }
+    if bad.len() > TIMELINES {
+        m.paragraph(&format!(
+            "And {}; the table has all.",
+            count(
+                bad.len() - TIMELINES,
+                "more log with errors or warnings",
+                "more logs with errors or warnings"
+            )
+        ));
+    }
 }
 
 fn quality(m: &mut Markup, folder: &Folder) {
