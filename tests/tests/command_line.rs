@@ -310,7 +310,7 @@ fn a_document_of_another_tool_is_taken_over_and_lives_on() {
     let metadata = &before["metadata"];
     assert_eq!(
         (&metadata["status"], &metadata["completed_at"], &metadata["agent_model"]),
-        (&json!("completed"), &json!("2026-01-14T15:30:00Z"), &json!("claude-3.5-sonnet"))
+        (&json!("completed"), &json!("2026-01-14T15:30:00Z"), &json!("llama-3.1-8b"))
     );
     let summary = metadata["summary"].as_str().unwrap();
     assert!(summary.contains("Imported from theirs.json, which states `completed`."), "{summary}");

@@ -25,10 +25,9 @@ fn next_version(root: &Path) {
         .replace(&own_version(), "0.99.0");
     fs::write(root.join("Cargo.toml"), manifest).expect("a file");
     // Takes what is not there any more out of the lock file.
-    let mut metadata = Command::new("cargo");
-    clean(&mut metadata);
-    let locked =
-        metadata.args(["metadata", "--offline", "--format-version", "1"]).current_dir(root).output().unwrap();
+    let mut update = Command::new("cargo");
+    clean(&mut update);
+    let locked = update.args(["update", "--workspace", "--offline"]).current_dir(root).output().unwrap();
     assert!(locked.status.success(), "{}", String::from_utf8_lossy(&locked.stderr));
     let commit = "git init -q && git add -A && git -c user.name=Ada -c user.email=a@example.org commit -qm 'the next version'";
     let made = Command::new("sh").args(["-c", commit]).current_dir(root).status().expect("a shell");

@@ -10,8 +10,7 @@ use crate::finding::{FindingStatus, FindingType};
 
 /// One document in the shape of `aggregated_findings.json`, with every count, zeros included.
 pub fn document(exported: &Exported, profile: Profile) -> Vec<u8> {
-    let findings: Vec<Value> =
-        exported.items.iter().map(|item| Value::Object(item.object(profile))).collect();
+    let findings: Vec<Value> = exported.items.iter().map(|item| aggregated(item, profile)).collect();
     let all = |words: Vec<&str>, value: fn(&Item) -> String| {
         let mut counts: BTreeMap<String, usize> = words.into_iter().map(|w| (w.to_owned(), 0)).collect();
         for item in &exported.items {
@@ -33,6 +32,17 @@ pub fn document(exported: &Exported, profile: Profile) -> Vec<u8> {
     let mut text = serde_json::to_vec_pretty(&document).unwrap_or_default();
     text.push(b'\n');
     text
+}
+
+/// A finding with where it comes from, as an aggregate says it.
+fn aggregated(item: &Item, profile: Profile) -> Value {
+    let mut finding = item.object(profile);
+    let run = item.runs.last().map_or_else(String::new, |run| format!("{}/{run}", item.entry));
+    let added = json!({
+        "entry": item.entry, "run_path": run, "runs": item.runs.len(), "occurrences": item.occurrences,
+    });
+    finding.insert("x_aggregate".to_owned(), added);
+    Value::Object(finding)
 }
 
 /// Findings by component, which people write in different cases: the first spelling stands for all.

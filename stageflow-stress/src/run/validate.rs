@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::contents::Contents;
 use super::files::shown_below;
+use super::retention::Taken;
 use crate::finding::{
     AnyId, Doubt, DoubtKind, EntryId, FindingStatus, KnownFindings, LedgerFile, ResolutionType, time,
 };
@@ -209,6 +210,7 @@ fn file(
 
 /// What the schema of findings does not look at.
 fn findings(document: &Value, dir: &Path, known: Option<&KnownFindings>, doubts: &mut Vec<Doubt>) {
+    let taken = Taken::of(dir);
     if let Some(metadata) = document.get("metadata") {
         let claimed = metadata.get("total_findings").and_then(Value::as_u64);
         let found = document["findings"].as_array().map_or(0, Vec::len) as u64;
@@ -237,7 +239,9 @@ fn findings(document: &Value, dir: &Path, known: Option<&KnownFindings>, doubts:
         }
         for path in finding["attachments"].as_array().into_iter().flatten().filter_map(|a| a["path"].as_str())
         {
-            if !dir.join(path).exists() {
+            // What was archived is there, and what was deleted is noted.
+            let taken = taken.archived.contains_key(path) || taken.deleted.contains_key(path);
+            if !taken && !dir.join(path).exists() {
                 doubt(DoubtKind::MissingAttachment(path.to_owned()));
             }
         }

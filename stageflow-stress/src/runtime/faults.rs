@@ -1,12 +1,14 @@
 //! The end of the sessions of faults that a test made: kept in the run folder, and red where nothing was delivered.
 
+use std::collections::BTreeMap;
 use std::sync::PoisonError;
+use std::time::Duration;
 
 use serde_json::json;
 
 use crate::classify::Severity;
 use crate::context::Inner;
-use crate::fault::{FaultReport, Faults};
+use crate::fault::Faults;
 use crate::finding::{Finding, FindingType};
 use crate::journal::record::{Metric, Record};
 use crate::run::{shown_below, write_atomically};
@@ -55,7 +57,7 @@ fn keep(inner: &Inner, faults: &Faults, stem: &str, expected: bool) {
         inner.collected().metrics.push(metric.clone());
         inner.record(Record::Metric(metric));
     }
-    never_finished(inner, &report);
+    never_finished(inner, faults);
     let Err(undelivered) = report.all_delivered() else { return };
     if !expected {
         return;
@@ -76,21 +78,24 @@ fn keep(inner: &Inner, faults: &Faults, stem: &str, expected: bool) {
     inner.file(finding, "runtime", None);
 }
 
-/// Calls at ports that began within the test and have not ended with it.
-fn never_finished(inner: &Inner, report: &FaultReport) {
-    let open: Vec<(&String, u64)> = report
-        .ports
-        .iter()
-        .filter(|(_, port)| port.running > 0)
-        .map(|(name, port)| (name, port.running))
-        .collect();
-    let Some((first, _)) = open.first() else { return };
+/// Calls at ports that were under way when the body had ended and never came to an end of their own: they still are, or the end of the
+/// runtime dropped them.
+fn never_finished(inner: &Inner, faults: &Faults) {
+    let Some(end) = inner.background.body_ended() else { return };
+    let mut open: BTreeMap<String, u64> = BTreeMap::new();
+    for operation in faults.operations() {
+        let ended = operation.ended_ms.map(|ms| faults.state.started + Duration::from_secs_f64(ms / 1_000.0));
+        if ended.is_none() || (operation.dropped && ended >= Some(end)) {
+            *open.entry(operation.port).or_default() += 1;
+        }
+    }
+    let Some((first, _)) = open.first_key_value() else { return };
     let finding = Finding::new(FindingType::Reliability, format!("calls at `{first}` began and never ended"))
         .severity(Severity::Medium)
         .rule("runtime.never_finished")
         .key(first.as_str())
         .description(format!(
-            "When the test had ended and its settling window had passed, calls were still under way: {}.",
+            "When the body had ended and the settling window had passed, calls were still under way: {}.",
             open.iter().map(|(name, n)| format!("{n} at `{name}`")).collect::<Vec<_>>().join(", ")
         ))
         .evidence("operations", "begun and not ended, by port", json!(open));

@@ -512,8 +512,8 @@ fn latency_goes_over_runs_and_a_roadmap_of_ones_own_has_its_place() {
     has(
         &index,
         &[
-            "Latency of runs, p50. 2 timed operations",
-            "Latency of runs, p95. 1 timed operation",
+            "Latency of runs, p50. 2 operations, each from the first run",
+            "Latency of runs, p95. SHOP-001 price, from the first run",
             "SHOP-001 price: 3 ms at 3",
             "The project's own roadmap, tier 2 Checkout",
             "0 entries that are in no roadmap",

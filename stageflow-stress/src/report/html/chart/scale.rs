@@ -7,6 +7,8 @@ use super::super::value::{duration, short};
 pub enum Unit {
     /// Plain numbers.
     Number,
+    /// Numbers of things: what lies between two of them has no name.
+    Count,
     /// Nanoseconds.
     Nanos,
     /// Shares of one.
@@ -20,6 +22,8 @@ impl Unit {
     pub fn show(self, value: f64) -> String {
         match self {
             Unit::Number => short(value),
+            Unit::Count if value.fract() != 0.0 => String::new(),
+            Unit::Count => short(value),
             Unit::Nanos => duration(value),
             Unit::Share => format!("{} %", short(value * 100.0)),
             Unit::Bytes => {

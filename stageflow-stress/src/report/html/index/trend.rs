@@ -69,22 +69,37 @@ fn latency(m: &mut Markup, all: &All) {
             continue;
         }
         let points = || lines.iter().flat_map(|line| line.points.iter().copied());
-        let mut words = format!(
-            "{}, each from the first run of its entry that timed it to the latest",
-            count(lines.len(), "timed operation", "timed operations")
-        );
+        // A single line has no legend.
+        let mut words = match lines.as_slice() {
+            [one] => format!("{}, from the first run of its entry that timed it to the latest", one.name),
+            _ => format!(
+                "{} operations, each from the first run of its entry that timed it to the latest",
+                lines.len()
+            ),
+        };
         if hidden > 0 {
             words += &format!("; {hidden} more are in the tables of their entries");
         }
         Plot {
             title,
             words: &format!("{words}."),
-            x: ("runs of the entry, oldest first", Scale::from_zero(Unit::Number, points().map(|(x, _)| x))),
-            y: ("time", Scale::around(Unit::Nanos, points().map(|(_, y)| y))),
+            x: ("runs of the entry, oldest first", Scale::around(Unit::Count, points().map(|(x, _)| x))),
+            y: ("time", time_scale(points().map(|(_, y)| y))),
             lines: &lines,
             marks: &[],
         }
         .draw(m);
+    }
+}
+
+/// From zero, so that a small change looks small; logarithmic where operations lie far apart.
+fn time_scale(values: impl Iterator<Item = f64> + Clone) -> Scale {
+    let (least, greatest) =
+        values.clone().fold((f64::INFINITY, 0.0_f64), |(least, greatest), v| (least.min(v), greatest.max(v)));
+    if greatest > least * 20.0 {
+        Scale::around(Unit::Nanos, values)
+    } else {
+        Scale::from_zero(Unit::Nanos, values)
     }
 }
 
