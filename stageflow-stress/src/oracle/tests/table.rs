@@ -96,6 +96,12 @@ fn requests(draws: &mut Draws) -> (Vec<(u8, Acknowledged)>, Vec<u8>) {
     (requests, effects)
 }
 
+/// Nine inputs, what each of them costs, and what twice as much of it does.
+fn doubled(draws: &mut Draws) -> Vec<(usize, u64, u64)> {
+    let price = 1 + draws.below(500) as u64;
+    (1..10).map(|n| (n, n as u64 * price, 2 * n as u64 * price)).collect()
+}
+
 fn pairs(draws: &mut Draws) -> Vec<(usize, usize)> {
     (0..=draws.below(9)).map(|key| (key, draws.below(1_000))).collect()
 }
@@ -382,6 +388,9 @@ const ROWS: &[Row] = &[
     Row { name: "observable", steps: 2..=2, names: "do not tell of",
         clean: |d| { let all = told(d); observable(&all, &[("logs", &all), ("metrics", &all)]) },
         planted: |d| { let all = told(d); let less = &all[1..]; observable(&all, &[("logs", &all), ("metrics", less)]) } },
+    Row { name: "metamorphic", steps: 3..=3, names: "twice as much: broken for 1 of 9 inputs",
+        clean: |d| metamorphic("twice as much", &doubled(d), |one, twice| *twice == 2 * one),
+        planted: |d| { let mut cases = doubled(d); let at = d.below(9); cases[at].2 += 1; metamorphic("twice as much", &cases, |one, twice| *twice == 2 * one) } },
 ];
 
 /// The checkers that the room exports: what is written in lower case in its `pub use` lines.
