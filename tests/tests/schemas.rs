@@ -163,6 +163,6 @@ fn every_json_file_of_real_runs_has_a_published_schema_and_is_valid_under_it() {
     }
     assert!(seen.wrong.is_empty(), "{}", seen.wrong.join("\n"));
     // The suggestions are there with their ids.
-    let report = fs::read_to_string(project.run_folders("GUARD-003")[0].join("FINAL_REPORT.md")).unwrap();
+    let report = fs::read_to_string(project.run_folder("GUARD-003").join("FINAL_REPORT.md")).unwrap();
     assert!(report.contains("Batch stage") && report.contains("IMP-00"), "{report}");
 }
