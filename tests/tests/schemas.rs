@@ -120,7 +120,7 @@ fn every_json_file_of_real_runs_has_a_published_schema_and_is_valid_under_it() {
     seen.walk(&root.join("merged"));
     let examples = tempfile::tempdir().expect("a directory");
     example(&["-p", "quickstart"], &examples.path().join("quickstart"));
-    example(&["-p", "miniflow", "--test", "clean"], &examples.path().join("miniflow"));
+    example(&["-p", "miniflow", "--test", "probes"], &examples.path().join("miniflow"));
     seen.walk(&examples.path().join("quickstart"));
     seen.walk(&examples.path().join("miniflow"));
     assert!(
@@ -163,6 +163,6 @@ fn every_json_file_of_real_runs_has_a_published_schema_and_is_valid_under_it() {
     }
     assert!(seen.wrong.is_empty(), "{}", seen.wrong.join("\n"));
     // The suggestions are there with their ids.
-    let report = fs::read_to_string(project.run_folders("GUARD-003")[0].join("FINAL_REPORT.md")).unwrap();
+    let report = fs::read_to_string(project.run_folder("GUARD-003").join("FINAL_REPORT.md")).unwrap();
     assert!(report.contains("Batch stage") && report.contains("IMP-00"), "{report}");
 }
