@@ -212,6 +212,7 @@ class Run:
         # Called at the first start and the first end of each stage.
         self.on_moment = None
         self.tasks = weakref.WeakSet()
+        self.task_ids = set()
         self.ended = False
         self.t0 = time.perf_counter()
 
@@ -914,8 +915,12 @@ def make_task(loop, coro, **kwargs):
     task = asyncio.Task(coro, loop=loop, **kwargs)
     context = kwargs.get("context")
     run = RUN.get() if context is None else context.get(RUN)
+    # The identity of a task that is gone may be given again.
+    for other in RUNS:
+        other.task_ids.discard(id(task))
     if run is not None:
         run.tasks.add(task)
+        run.task_ids.add(id(task))
     return task
 
 
@@ -924,9 +929,12 @@ def loop_error(loop, context):
     if "exception" in context:
         text += f": {context['exception']!r}"
     task = context.get("task") or context.get("future")
-    run = RUN.get()
-    if run is None and task is not None:
-        run = next((r for r in list(RUNS) if task in r.tasks), None)
+    if not isinstance(task, asyncio.Task):
+        run = RUN.get()
+    else:
+        # A task that nobody awaited tells when it is collected, which may be within a later run: its own run has it, or none that
+        # is still there. Weak references to it are gone by then, and its identity is not given to another before.
+        run = next((r for r in list(RUNS) if id(task) in r.task_ids), None)
     if run is not None:
         run.loop_errors.append(text)
     loop.default_exception_handler(context)
