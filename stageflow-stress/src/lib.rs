@@ -94,6 +94,7 @@ mod markdown;
 pub mod oracle;
 mod outcome;
 mod own_main;
+mod pointer;
 pub mod prelude;
 pub mod probe;
 pub mod quality;

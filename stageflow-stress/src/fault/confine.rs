@@ -33,7 +33,7 @@ impl Process {
 
     /// A signal, unless the process has ended and its number may be another's.
     pub fn signal(self, signal: Signal) {
-        if start_ticks(self.number()) == Some(self.ticks) {
+        if self.lives() {
             let _ = kill_process(self.pid, signal);
         }
     }

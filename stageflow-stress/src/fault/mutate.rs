@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::FaultKind;
 use super::session::Change;
+use crate::pointer::pointer_step;
 use crate::stats::Draws;
 
 /// A change within an answer.
@@ -135,7 +136,7 @@ fn walk(value: &Value, path: String, places: &mut Vec<String>) {
     match value {
         Value::Object(map) => {
             for (key, child) in map {
-                walk(child, format!("{path}/{}", key.replace('~', "~0").replace('/', "~1")), places);
+                walk(child, format!("{path}/{}", pointer_step(key)), places);
             }
         }
         Value::Array(items) => {

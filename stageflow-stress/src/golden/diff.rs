@@ -3,6 +3,8 @@
 use serde_json::Value;
 use similar::TextDiff;
 
+use crate::pointer::pointer_step;
+
 /// A unified diff with three lines of context.
 pub fn unified(reference: &str, actual: &str) -> String {
     TextDiff::from_lines(reference, actual)
@@ -31,7 +33,7 @@ fn walk(reference: &Value, actual: &Value, at: &mut String, limit: usize, found:
         (Value::Object(left), Value::Object(right)) => {
             for (key, value) in left {
                 at.push('/');
-                at.push_str(&key.replace('~', "~0").replace('/', "~1"));
+                at.push_str(&pointer_step(key));
                 match right.get(key) {
                     Some(other) => walk(value, other, at, limit, found),
                     None => report(at, &value.to_string(), "missing", limit, found),
@@ -40,7 +42,7 @@ fn walk(reference: &Value, actual: &Value, at: &mut String, limit: usize, found:
             }
             for (key, value) in right.iter().filter(|(key, _)| !left.contains_key(*key)) {
                 at.push('/');
-                at.push_str(&key.replace('~', "~0").replace('/', "~1"));
+                at.push_str(&pointer_step(key));
                 report(at, "missing", &value.to_string(), limit, found);
                 at.truncate(length);
             }

@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::pointer::pointer_step;
+
 /// The share of an output's leaves that may differ by themselves before nothing can be said about it any more. One leaf of each
 /// output may always.
 const MOST_MASKED: f64 = 0.05;
@@ -103,7 +105,7 @@ pub(crate) fn differing(one: &Value, other: &Value) -> Vec<String> {
             (Value::Object(one), Value::Object(other)) => {
                 let keys: BTreeSet<&String> = one.keys().chain(other.keys()).collect();
                 for key in keys {
-                    let at = format!("{path}/{}", key.replace('~', "~0").replace('/', "~1"));
+                    let at = format!("{path}/{}", pointer_step(key));
                     match (one.get(key), other.get(key)) {
                         (Some(one), Some(other)) => walk(at, one, other, found),
                         _ => found.push(at),
@@ -129,7 +131,7 @@ fn leaves(value: &Value) -> Vec<String> {
         match value {
             Value::Object(map) if !map.is_empty() => {
                 for (key, child) in map {
-                    walk(format!("{path}/{}", key.replace('~', "~0").replace('/', "~1")), child, found);
+                    walk(format!("{path}/{}", pointer_step(key)), child, found);
                 }
             }
             Value::Array(items) if !items.is_empty() => {

@@ -35,7 +35,7 @@ pub(super) struct Reducer<'r, 'c> {
 
 impl<'r, 'c> Reducer<'r, 'c> {
     pub fn new(campaign: &'r Campaign<'c>, control: &RunEvidence, arm: &Arm, noise: &'r Noise) -> Self {
-        let controls = RefCell::new(BTreeMap::from([(key(&FaultPlan::new()), Some(control.clone()))]));
+        let controls = RefCell::new(BTreeMap::from([(FaultPlan::new().to_json(), Some(control.clone()))]));
         Reducer { campaign, noise, sizes: arm.seen().sizes.clone(), controls }
     }
 
@@ -179,7 +179,7 @@ impl<'r, 'c> Reducer<'r, 'c> {
     /// Runs a plan beside a control run of the same load, shape and inputs. What was wrong, if it failed silently.
     async fn fails(&self, plan: &FaultPlan) -> Option<(Reported, Vec<(super::Strategy, String)>)> {
         let sizes = plan.sizes();
-        let name = key(&sizes);
+        let name = sizes.to_json();
         let known = self.controls.borrow().get(&name).cloned();
         let control = match known {
             Some(control) => control,
@@ -199,10 +199,6 @@ impl<'r, 'c> Reducer<'r, 'c> {
         let seen = ArmSeen::of(Phase::Single, plan.clone(), &evidence, &arm, &control, self.noise);
         seen.is_silent().then_some((seen.reported, seen.wrong))
     }
-}
-
-fn key(sizes: &FaultPlan) -> String {
-    sizes.to_json()
 }
 
 /// Kinds and ports of a plan.

@@ -25,13 +25,10 @@ impl Proof {
         let rate = match Proportion::new(silent, silent + loud) {
             Ok(observed) => {
                 let raw = observed.at_most(Z_95).unwrap_or_default();
-                let corrected = self
-                    .detector()
-                    .and_then(|detector| detector.correct(observed, 0.95, 1).ok())
-                    .map_or_else(
-                        || "the correction for the detector is not determined".to_owned(),
-                        |rate| format!("corrected for the detector ≤ {:.1} %", rate.interval.high * 100.0),
-                    );
+                let corrected = self.bound().map_or_else(
+                    || "the correction for the detector is not determined".to_owned(),
+                    |high| format!("corrected for the detector ≤ {:.1} %", high * 100.0),
+                );
                 format!("silent failures among harmful faults: {raw}; {corrected}")
             }
             Err(_) => "no fault did harm, so there is no rate".to_owned(),

@@ -5,6 +5,7 @@ use std::fmt;
 use serde_json::{Map, Value};
 
 use crate::finding::time::is_rfc3339;
+use crate::pointer::pointer_step;
 
 /// What a document violates, and where.
 #[derive(Debug, Clone, PartialEq)]
@@ -180,8 +181,7 @@ impl Check<'_> {
         }
         let properties = schema.get("properties").and_then(Value::as_object);
         for (name, value) in fields {
-            let escaped = name.replace('~', "~0").replace('/', "~1");
-            let at = &format!("{parent}/{escaped}");
+            let at = &format!("{parent}/{}", pointer_step(name));
             match (properties.and_then(|known| known.get(name)), schema.get("additionalProperties")) {
                 (Some(known), _) => self.value(known, value, at),
                 (None, Some(Value::Bool(false))) => self.add(parent, ViolationKind::Unexpected(name.clone())),
