@@ -24,6 +24,8 @@ fn delivered_faults_are_kept_and_replay_with_one_command() {
     let mut files: Vec<_> = stored.map(|file| file.unwrap().path()).collect();
     files.sort();
     let [plan, report] = files.as_slice() else { panic!("{files:?}") };
+    let readme = std::fs::read_to_string(folder.join("README.md")).unwrap();
+    assert!(readme.contains("| [results/faults/](results/faults/) | 2 files: fault plans,"), "{readme}");
     let kept = json(report);
     assert_eq!((&kept["report"]["armed"], &kept["report"]["delivered"]), (&2.into(), &2.into()));
     assert_eq!(kept["operations"].as_array().unwrap().len(), 3);

@@ -171,6 +171,8 @@ fn others(state: &RunState, files: &[(String, Vec<u8>)]) -> Vec<OtherFile> {
         ("results/logs", "logs with their analyses"),
         ("results/traces", "traces in the JSON of OTLP"),
         ("results/golden", "goldens that did not simply match"),
+        ("results/faults", "fault plans, and what became of each fault"),
+        ("results/probes", "what probes did and saw, and plans that fail"),
         ("mocks", "data and services that the tests made"),
         ("pipelines", "pipelines that the tests saved"),
         ("tests", "sources that the tests saved"),
