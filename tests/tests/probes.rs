@@ -170,6 +170,15 @@ fn telemetry_that_is_lost_in_any_run_is_told() {
 }
 
 #[test]
+fn records_that_are_lost_leave_a_probe_unproven() {
+    PROJECT.one("talkative", &[]).green();
+    PROJECT.one("talkative", &[("STAGEFLOW_CAPTURE_LIMIT", "1")]).red_with("high: the probe is unproven");
+    let found = by_title(&PROJECT.findings("CORE-009"));
+    let text = found["the probe is unproven"]["description"].as_str().unwrap();
+    assert!(text.contains("log records were lost over the runs"), "{text}");
+}
+
+#[test]
 fn what_is_left_behind_a_reported_failure_is_found() {
     let ran = PROJECT.one("half_undone", &[]);
     ran.red_with("high: something is left behind a failure under error at `ship`");
