@@ -99,13 +99,15 @@ fn a_process_can_have_no_transport_faults() {
 
 /// A process that is struck, and what it says itself; for the table of all kinds.
 pub(super) fn struck(kind: FaultKind) -> (Faults, String, &'static str) {
-    let says = |child: Child, faults: &Faults| {
-        let mut child = child;
-        child.stdin.take().unwrap().write_all(b"x\n").unwrap();
+    let listens = |mut child: Child, faults: &Faults| {
         let mut said = String::new();
         child.stdout.take().unwrap().read_to_string(&mut said).unwrap();
         child.wait().unwrap();
         (faults.clone(), said.trim().to_owned())
+    };
+    let says = |mut child: Child, faults: &Faults| {
+        child.stdin.take().unwrap().write_all(b"x\n").unwrap();
+        listens(child, faults)
     };
     let step = |fault: Fault, child: &Child| {
         let faults = session(fault);
@@ -133,7 +135,8 @@ pub(super) fn struck(kind: FaultKind) -> (Faults, String, &'static str) {
             let stat = std::fs::read_to_string(format!("/proc/{}/stat", child.id())).unwrap();
             assert!(stat.contains(") T "), "{stat}");
             process.resume().unwrap();
-            let (faults, said) = says(child, &faults);
+            // No second line: it may have ended before that could be written.
+            let (faults, said) = listens(child, &faults);
             (faults, said, "got")
         }
         FaultKind::MemoryLimit => {
