@@ -97,11 +97,13 @@ pub(super) struct Turns<'a> {
     kept: usize,
     /// When the operation in flight began, and its kind.
     busy: Option<(u64, usize)>,
+    /// The book was found closed. What the lane said then is what counts, an operation in flight included.
+    over: bool,
 }
 
 impl<'a> Turns<'a> {
     pub(super) fn new(shared: &'a Shared, worker: usize) -> Self {
-        Turns { shared, worker, kept: 0, busy: None }
+        Turns { shared, worker, kept: 0, busy: None, over: false }
     }
 
     fn lane(&self) -> &'a Lane {
@@ -109,6 +111,9 @@ impl<'a> Turns<'a> {
     }
 
     fn tell(&self) {
+        if self.over {
+            return;
+        }
         let state = State { kept: self.kept, busy: self.busy };
         self.lane().state.store(state.word(), Ordering::Release);
     }
@@ -146,12 +151,14 @@ impl<'a> Turns<'a> {
         }
         let mut tally = self.shared.shards.at(self.worker);
         // Under the lock, so that an operation is either counted as ended or as in flight, never as both.
-        if !self.shared.is_closed() {
-            self.lane().count(&mut tally, now);
-            tally.record(&Ended { stage: 0, kind, planned: None, started, ended: now }, end);
-            self.kept = 0;
-            self.tell();
+        if self.shared.is_closed() {
+            self.over = true;
+            return;
         }
+        self.lane().count(&mut tally, now);
+        tally.record(&Ended { stage: 0, kind, planned: None, started, ended: now }, end);
+        self.kept = 0;
+        self.tell();
     }
 }
 
