@@ -7,7 +7,8 @@ use serde::Serialize;
 use crate::classify::Severity;
 use crate::finding::lifecycle::{Resolution, Transition};
 use crate::finding::model::{
-    Attachment, Classification, Counted, Effort, EvidenceItem, FindingStatus, FindingType, Frequency, RiskLevel,
+    Attachment, Classification, Counted, Effort, EvidenceItem, FindingStatus, FindingType, Frequency,
+    RiskLevel,
 };
 use crate::journal::record::Loss;
 use crate::run::state::Sighting;

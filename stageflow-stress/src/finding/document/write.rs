@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use super::shape::{
-    FindingExtension, Metadata, Out, RunExtension, Written, WrittenEnvironment, WrittenFrequency, WrittenImpact,
-    WrittenKnown, WrittenRecommendation, WrittenReproduction,
+    FindingExtension, Metadata, Out, RunExtension, Written, WrittenEnvironment, WrittenFrequency,
+    WrittenImpact, WrittenKnown, WrittenRecommendation, WrittenReproduction,
 };
 use crate::classify::Severity;
 use crate::finding::ledger;

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use super::super::document::{RawObject, RawSlices, heal, same_length};
+use super::super::document::{RawObject, RawSlices, same_length};
 use super::super::ids::LedgerId;
 use super::style::Style;
 use super::{Ordered, template_of};

@@ -9,10 +9,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Write};
 use std::path::Path;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use self::read::{Loaded, add, name_of, read_all, run_folders};
+use self::read::{Loaded, add, name_of, read_all, run_folders, slim};
 use crate::classify::Severity;
 use crate::finding::{
     FindingStatus, FindingType, KnownFindings, StoreError, StoreProblem, StoreProblemKind, Word, run_order,

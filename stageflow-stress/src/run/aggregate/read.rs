@@ -187,7 +187,7 @@ fn slowly(dir: PathBuf, bytes: &[u8], entry: String, run_path: &str) -> Result<L
 }
 
 /// The counted fields of a finding, and when it was last seen.
-fn slim(
+pub fn slim(
     raw: &RawValue,
     entry: &str,
     run_path: &str,
