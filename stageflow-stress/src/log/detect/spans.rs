@@ -4,8 +4,9 @@ use serde_json::json;
 
 use super::super::event::{Kind, Sym};
 use super::super::hash::Map;
-use super::facts::{Facts, Phase, is_trouble};
-use super::{Hit, Seen, Verdict};
+use super::facts::Facts;
+use super::words::{Phase, is_trouble};
+use super::{Hit, Seen, Verdict, sort_hits};
 use crate::classify::Severity;
 use crate::markdown::count;
 
@@ -212,7 +213,7 @@ impl Spans {
                 );
             }
         }
-        hits.sort_by(|a, b| a.subject.cmp(&b.subject));
+        sort_hits(&mut hits, |_| 0);
         if self.list.is_empty() {
             return Verdict::not_applicable(17, "the log does not tell when spans close");
         }

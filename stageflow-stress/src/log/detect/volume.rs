@@ -6,7 +6,7 @@ use super::super::format::Level;
 use super::super::hash::Map;
 use super::super::rules::Missing;
 use super::facts::Facts;
-use super::{Hit, LINES, Seen, Verdict};
+use super::{Hit, LINES, Seen, Verdict, sort_hits};
 use crate::classify::Severity;
 use crate::log::digest::DetectorOutcome;
 use crate::markdown::count;
@@ -219,7 +219,7 @@ impl Volume {
                     .at(counts.lines.iter().copied()),
             );
         }
-        hits.sort_by_key(|hit| std::cmp::Reverse(hit.count));
+        sort_hits(&mut hits, |hit| hit.count);
         if warned == 0 {
             return Verdict::not_applicable(4, "no warnings");
         }
@@ -276,7 +276,7 @@ impl Volume {
                 .with(json!({ "up_to_info": calm, "error": bad, "from": places })),
             );
         }
-        hits.sort_by(|a, b| a.subject.cmp(&b.subject));
+        sort_hits(&mut hits, |_| 0);
         if !levelled {
             return Verdict::not_applicable(5, "no record has a level");
         }
