@@ -7,9 +7,8 @@ use super::detectors::{detectors, findings};
 use super::diff::Difference;
 use super::digest::{ErrorCounts, LogDigest, LogTimeline, LossFacts, TargetCounts, TemplateCounts};
 use super::event::{Log, NO_TIME};
-use super::format::{Level, Route, parse, timestamp};
+use super::format::{Level, Route, timestamp};
 use super::groups::{ErrorGroup, add_context, group};
-use super::own::neutral;
 use super::profile::Profile;
 use super::read::{Source, describe, is_own, read};
 use super::rules::{Comparison, Missing, Rules, Side};
@@ -68,12 +67,10 @@ pub fn analyze(bytes: &[u8], input: &AnalysisInput<'_>) -> Analysis {
     let source = Source::new(bytes);
     let mut rules = input.rules.cloned().unwrap_or_default();
     rules.passed = rules.passed.or(input.passed);
-    let parsed;
     let own = is_own(source.text());
     let (log, missing) = if own {
-        parsed = parse(source.text());
         let mut log = Log { invalid_utf8: source.invalid_utf8(), ..Log::default() };
-        neutral(&parsed, &mut log);
+        super::own::read(source.text(), &mut log);
         let missing = missing(&log, input.summary);
         (log, missing)
     } else {

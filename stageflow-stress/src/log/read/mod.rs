@@ -47,18 +47,33 @@ pub(crate) fn is_own(text: &str) -> bool {
 }
 
 /// What a raw line of a child process says of itself, where it has a head.
-pub(super) fn raw_head<'a>(record: &mut Record<'a>, line: &'a str, log: &mut Log<'a>) {
-    if let Some(head) = head::head(line) {
-        record.kind = Kind::Event;
-        record.level = head.level;
-        record.message = Cow::Borrowed(head.message);
-        own_time(record, head.micros);
-        if !head.target.is_empty() {
-            let target = format!("{}/{}", log.texts.get(record.target), head.target);
-            record.target = log.texts.add(&target);
+pub(super) fn raw_head<'a>(record: &mut Record<'a>, log: &mut Log<'a>) {
+    match std::mem::take(&mut record.message) {
+        Cow::Borrowed(line) => record.message = Cow::Borrowed(own_head(record, line, log, Cow::Borrowed)),
+        Cow::Owned(line) => {
+            let message = own_head(record, &line, log, |value| Cow::Owned(value.to_owned())).to_owned();
+            record.message = Cow::Owned(message);
         }
-        message_fields(head.message, log);
     }
+}
+
+/// Takes over what stands before the message of a line and the pairs in it, and returns the message.
+fn own_head<'l, 'a>(
+    record: &mut Record<'a>,
+    line: &'l str,
+    log: &mut Log<'a>,
+    keep: fn(&'l str) -> Cow<'a, str>,
+) -> &'l str {
+    let Some(head) = head::head(line) else { return line };
+    record.kind = Kind::Event;
+    record.level = head.level;
+    own_time(record, head.micros);
+    if !head.target.is_empty() {
+        let target = format!("{}/{}", log.texts.get(record.target), head.target);
+        record.target = log.texts.add(&target);
+    }
+    pairs_of(head.message, log, keep);
+    head.message
 }
 
 /// A child knows better when it logged than whoever reads its output a little later. A time of another zone, or of another
@@ -327,10 +342,14 @@ fn is_logfmt(line: &str) -> bool {
 
 /// Keeps `key=value` pairs of a text as fields: they hold the ids by which records are joined.
 fn message_fields<'a>(message: &'a str, log: &mut Log<'a>) {
+    pairs_of(message, log, Cow::Borrowed);
+}
+
+fn pairs_of<'m, 'a>(message: &'m str, log: &mut Log<'a>, keep: fn(&'m str) -> Cow<'a, str>) {
     const MOST: usize = 16;
     for (place, (key, value)) in Pairs(message).take(MOST).enumerate() {
         let key = log.texts.again(KEYS + place, key);
-        log.fields.push((key, Cow::Borrowed(value)));
+        log.fields.push((key, keep(value)));
     }
 }
 
