@@ -256,6 +256,9 @@ impl Texts {
 
     /// Like [`Texts::add`], for a text that probably is the one that stood in that place of the record before.
     pub fn again(&mut self, place: usize, text: &str) -> Sym {
+        if text.is_empty() {
+            return 0;
+        }
         if place >= self.recent.len() {
             return self.add(text);
         }

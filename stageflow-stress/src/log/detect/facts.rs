@@ -132,7 +132,7 @@ impl<'l, 'a> Facts<'l, 'a> {
             streams: vec![NOTHING_YET],
             of_threads: Map::default(),
             totals: Totals { targets: vec![[0; 7]; log.texts.len()], ..Totals::default() },
-            steps: Steps { recent: vec![UNKNOWN; templates.len()], ..Steps::default() },
+            steps: Steps::new(templates.len()),
             subjects: Map::default(),
             subject_texts: vec!["".into()],
             word_numbers: Map::default(),
@@ -337,7 +337,7 @@ impl<'l, 'a> Facts<'l, 'a> {
             for (key, value) in log.fields_of(record) {
                 let tells = self.tells(*key);
                 if tells & about::EVENT != 0
-                    && let Some(of_event) = phase(value)
+                    && let Some(of_event) = words::phase(value)
                 {
                     phase = Some(of_event);
                     (text, named) = (value, false);

@@ -21,7 +21,7 @@ pub(super) struct Steps {
     numbers: Map<u64, u32>,
     pub list: Vec<Step>,
     /// The last step from each template: mostly the next one is the same.
-    pub recent: Vec<u32>,
+    recent: Vec<u32>,
 }
 
 #[derive(Debug)]
@@ -34,6 +34,10 @@ pub(super) struct Step {
 }
 
 impl Steps {
+    pub fn new(templates: usize) -> Self {
+        Steps { recent: vec![u32::MAX; templates], ..Steps::default() }
+    }
+
     /// Microseconds that few pauses within operations exceed: one in a hundred.
     pub fn long_pause(&self) -> i64 {
         let mut all: Vec<i64> = self.list.iter().flat_map(|step| &step.usual).copied().collect();

@@ -415,10 +415,8 @@ fn keyword(text: &str) -> Option<&'static str> {
 /// `0 errors`, `0 failed`.
 fn zero_counted(message: &str) -> bool {
     let bytes = message.as_bytes();
-    let Some(after) = bytes.get(1..) else { return false };
-    bytes.iter().zip(after).enumerate().any(|(at, (digit, space))| {
-        let zero = *digit == b'0' && *space == b' ';
-        if !zero || at > 0 && (bytes[at - 1].is_ascii_alphanumeric() || bytes[at - 1] == b'.') {
+    memchr::memchr_iter(b'0', bytes).any(|at| {
+        if bytes.get(at + 1) != Some(&b' ') || at > 0 && (bytes[at - 1].is_ascii_alphanumeric() || bytes[at - 1] == b'.') {
             return false;
         }
         let word = message[at + 2..].split(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or_default();
