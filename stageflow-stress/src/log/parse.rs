@@ -50,7 +50,7 @@ impl ParsedLog<'_> {
 /// Reads a log file. Lines that are no records are counted and passed over.
 pub fn parse(text: &str) -> ParsedLog<'_> {
     let (mut records, mut at_line, mut spans) = (Vec::new(), Vec::new(), Vec::new());
-    let mut log = walk(text, &mut |event, record, line| {
+    let mut log = walk(text, &mut |event, record, (line, _)| {
         let record = std::mem::replace(record, LogRecord::new(Route::Span));
         match event {
             None => {
@@ -65,10 +65,10 @@ pub fn parse(text: &str) -> ParsedLog<'_> {
 }
 
 /// Hands every record over: what its span did, or nothing for an event; the record, which is used again for the next one
-/// unless it is replaced; and its line. What is returned holds all but the records.
+/// unless it is replaced; its line, and how much of the text was read. What is returned holds all but the records.
 pub(super) fn walk<'a>(
     text: &'a str,
-    take: &mut dyn FnMut(Option<SpanEvent>, &mut LogRecord<'a>, u64),
+    take: &mut dyn FnMut(Option<SpanEvent>, &mut LogRecord<'a>, (u64, usize)),
 ) -> ParsedLog<'a> {
     let mut log = ParsedLog::default();
     let (whole, torn) = match text.rfind('\n') {
@@ -82,6 +82,7 @@ pub(super) fn walk<'a>(
     // The line of an event that may go on. A continuation belongs to the line above it: once that line was none of ours,
     // neither is the continuation.
     let mut open = 0;
+    let read = |line: &str| line.as_ptr() as usize - text.as_ptr() as usize;
     for line in whole.split('\n').take(if text.contains('\n') { usize::MAX } else { 0 }) {
         log.lines += 1;
         if in_header {
@@ -106,7 +107,7 @@ pub(super) fn walk<'a>(
             }
         }
         if open > 0 {
-            take(None, &mut record, open);
+            take(None, &mut record, (open, read(line)));
             open = 0;
         }
         if let Some((key, value)) = line.strip_prefix(STATEMENT).and_then(|line| line.split_once(": ")) {
@@ -124,12 +125,12 @@ pub(super) fn walk<'a>(
         match read_record(line, &mut record, &mut clock) {
             Some(Kind::Event) => open = log.lines,
             // The name of a span has one line.
-            Some(Kind::Span(event)) => take(Some(event), &mut record, log.lines),
+            Some(Kind::Span(event)) => take(Some(event), &mut record, (log.lines, read(line))),
             None => log.unparsed += 1,
         }
     }
     if open > 0 {
-        take(None, &mut record, open);
+        take(None, &mut record, (open, whole.len()));
     }
     if !torn.is_empty() {
         log.lines += 1;

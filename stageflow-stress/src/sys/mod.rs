@@ -4,6 +4,7 @@
 mod alloc;
 mod child;
 mod exit;
+mod huge;
 mod machine;
 mod mapped;
 mod process;
@@ -18,6 +19,7 @@ mod waker;
 pub use alloc::{CountingAllocator, allocated};
 pub use child::{CHILDREN_CAN_BE_CONFINED, die_with_parent, limit_self, signal_name, wait_and_clear};
 pub use exit::{at_exit, end_process_as_failed};
+pub use huge::prefer_large_pages;
 pub use machine::{cpu_model, memory_gb, os_name};
 pub use mapped::map_new;
 pub use process::{boot_id, host_name, is_alive, own_start_ticks, parent_pid, start_ticks, uptime};
