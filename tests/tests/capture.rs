@@ -176,8 +176,16 @@ fn a_killed_process_leaves_every_record_behind_and_no_secret() {
         (of["outcome"].as_str().unwrap(), of["why"].as_str().unwrap())
     };
     assert_eq!(stats["operations"], 1, "the field that was named");
-    assert!(outcome("D15").0 == "finding" && outcome("D15").1.contains("packed → lost"), "{:?}", outcome("D15"));
-    assert_eq!((outcome("D9").0, outcome("D16").0), ("inconclusive", "inconclusive"), "what is missing may have come");
+    assert!(
+        outcome("D15").0 == "finding" && outcome("D15").1.contains("packed → lost"),
+        "{:?}",
+        outcome("D15")
+    );
+    assert_eq!(
+        (outcome("D9").0, outcome("D16").0),
+        ("inconclusive", "inconclusive"),
+        "what is missing may have come"
+    );
     assert!(outcome("D3").1.contains("1 observation is waived by the test"), "{:?}", outcome("D3"));
     assert_eq!(stats["errors"]["expected"], 1);
     let page = std::fs::read_to_string(of("_analysis.md")).unwrap();

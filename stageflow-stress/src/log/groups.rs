@@ -53,7 +53,11 @@ pub struct ErrorGroup {
 }
 
 /// Groups errors, and says which announced texts were seen. Each group comes with the index of its first record.
-pub(super) fn group(log: &Log<'_>, blocks: &[Block], expected: &[&str]) -> (Vec<(ErrorGroup, usize)>, Vec<bool>) {
+pub(super) fn group(
+    log: &Log<'_>,
+    blocks: &[Block],
+    expected: &[&str],
+) -> (Vec<(ErrorGroup, usize)>, Vec<bool>) {
     let mut groups: Vec<(ErrorGroup, usize)> = Vec::new();
     let mut by_key: HashMap<(bool, Kind, Sym, String), usize> = HashMap::new();
     let mut seen = vec![false; expected.len()];

@@ -223,7 +223,8 @@ impl<'a> Clock<'a> {
         const SECOND: usize = 20;
         let fraction = |text: &str| {
             let digits = text.get(SECOND..)?.strip_suffix('Z')?;
-            (digits.len() == 6 && digits.bytes().all(|b| b.is_ascii_digit())).then(|| digits.parse::<u64>().ok())?
+            (digits.len() == 6 && digits.bytes().all(|b| b.is_ascii_digit()))
+                .then(|| digits.parse::<u64>().ok())?
         };
         let known = text.get(..SECOND).filter(|second| *second == self.second);
         if let Some(fraction) = known.and_then(|_| fraction(text)) {

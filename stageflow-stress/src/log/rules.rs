@@ -234,7 +234,11 @@ mod tests {
         let declared: [(K, &[&str], &str); 6] = [
             (K::ExpectErrors, &["disk is full"], "disk is full"),
             (K::ExpectLog, &["closed", "1", "3"], "closed, 1 to 3"),
-            (K::Pair, &["taken", "lock", "given back", "expired"], "taken … given back or expired, joined by lock"),
+            (
+                K::Pair,
+                &["taken", "lock", "given back", "expired"],
+                "taken … given back or expired, joined by lock",
+            ),
             (K::States, &["order", "id", "state", "", "made", "made", "paid"], "order:  → made, made → paid"),
             (K::Correlate, &["order_id"], "order_id"),
             (K::Waive, &["8", "visited"], "D8: visited"),

@@ -21,11 +21,7 @@ pub fn prefer_large_pages<T>(room: &mut [MaybeUninit<T>]) {
         // SAFETY: the range lies within memory that `room` borrows mutably and begins at a page; this advice changes how the
         // memory is backed, and neither its content nor whether it may be used.
         let _ = unsafe {
-            rustix::mm::madvise(
-                start.wrapping_add(skipped).cast(),
-                length,
-                rustix::mm::Advice::LinuxHugepage,
-            )
+            rustix::mm::madvise(start.wrapping_add(skipped).cast(), length, rustix::mm::Advice::LinuxHugepage)
         };
     }
     #[cfg(not(target_os = "linux"))]

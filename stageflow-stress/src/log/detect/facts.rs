@@ -6,7 +6,9 @@ use super::super::rules::Rules;
 use super::super::template::{Form, Template};
 use super::Seen;
 use super::steps::{NOTHING_YET, Steps, Stream};
-use super::words::{self, CORRELATION, Phase, about, announces_wait, in_path, names_itself, of_status, phase, tells};
+use super::words::{
+    self, CORRELATION, Phase, about, announces_wait, in_path, names_itself, of_status, phase, tells,
+};
 use std::hash::Hasher as _;
 
 /// A step in the life of something that has a name.

@@ -416,7 +416,9 @@ fn keyword(text: &str) -> Option<&'static str> {
 fn zero_counted(message: &str) -> bool {
     let bytes = message.as_bytes();
     memchr::memchr_iter(b'0', bytes).any(|at| {
-        if bytes.get(at + 1) != Some(&b' ') || at > 0 && (bytes[at - 1].is_ascii_alphanumeric() || bytes[at - 1] == b'.') {
+        if bytes.get(at + 1) != Some(&b' ')
+            || at > 0 && (bytes[at - 1].is_ascii_alphanumeric() || bytes[at - 1] == b'.')
+        {
             return false;
         }
         let word = message[at + 2..].split(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or_default();

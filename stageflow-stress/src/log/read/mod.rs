@@ -366,7 +366,8 @@ impl<'a> Iterator for Pairs<'a> {
         loop {
             // Most texts have few or none, and looking for a byte is what a machine does fastest.
             let at = memchr::memchr(b'=', self.0.as_bytes())?;
-            let start = self.0.as_bytes()[..at].iter().rposition(|b| !OF_KEY[usize::from(*b)]).map_or(0, |n| n + 1);
+            let start =
+                self.0.as_bytes()[..at].iter().rposition(|b| !OF_KEY[usize::from(*b)]).map_or(0, |n| n + 1);
             let (key, rest) = (&self.0[start..at], &self.0[at + 1..]);
             if key.is_empty()
                 || !key.as_bytes()[0].is_ascii_alphabetic()

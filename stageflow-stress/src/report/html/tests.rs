@@ -469,7 +469,8 @@ fn what_a_log_was_compared_with_is_shown() {
     let profile = |text: &str| crate::log::public::profile_of(text.as_bytes());
     let side = |name: &str, profile| Side { name: name.to_owned(), profile };
     let before = analyze(good.as_bytes(), &Options::new().name("good.log").passed(true));
-    let earlier = crate::log::LogDigest::from_json(&before.stats_json()).unwrap().execution("run-2026-01-13-001");
+    let earlier =
+        crate::log::LogDigest::from_json(&before.stats_json()).unwrap().execution("run-2026-01-13-001");
     let rules = Rules {
         baseline: Some(profile(good)),
         history: vec![earlier],

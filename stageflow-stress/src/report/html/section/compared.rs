@@ -13,7 +13,8 @@ const SHOWN: usize = 20;
 pub fn section(m: &mut Markup, folder: &Folder) {
     m.element("h3", &[], "Comparisons");
     let of = |field| {
-        let all = folder.logs.iter().flat_map(move |(_, log)| list(log, field).iter().map(move |one| (log, one)));
+        let all =
+            folder.logs.iter().flat_map(move |(_, log)| list(log, field).iter().map(move |one| (log, one)));
         all.collect::<Vec<(&Value, &Value)>>()
     };
     let compared = of("comparisons");
@@ -102,14 +103,26 @@ fn changes(m: &mut Markup, log: &Value, one: &Value) {
             .sum();
         let more = all.saturating_sub((changes.len() + steps.len()) as u64);
         if more > 0 {
-            m.absent(&format!("And {}; the analysis has more.", count(more, "more difference", "more differences")));
+            m.absent(&format!(
+                "And {}; the analysis has more.",
+                count(more, "more difference", "more differences")
+            ));
         }
     });
 }
 
 fn history(m: &mut Markup, earlier: &[(&Value, &Value)]) {
-    let headings =
-        ["Test", "Run", "Log", "Came to", "Records", "Error rate", "Different errors", "Templates", "Log is whole"];
+    let headings = [
+        "Test",
+        "Run",
+        "Log",
+        "Came to",
+        "Records",
+        "Error rate",
+        "Different errors",
+        "Templates",
+        "Log is whole",
+    ];
     m.element("h3", &[], "Earlier executions");
     m.table("Earlier executions of the same tests", &headings, earlier, |m, (log, one)| {
         m.cell(&text(log, "test"));
@@ -122,7 +135,10 @@ fn history(m: &mut Markup, earlier: &[(&Value, &Value)]) {
         });
         m.number(number(one, "records"), &text(one, "records"));
         let rate = number(one, "error_rate");
-        m.number(rate, &rate.map_or_else(|| "no records".to_owned(), |rate| format!("{} %", short(rate * 100.0))));
+        m.number(
+            rate,
+            &rate.map_or_else(|| "no records".to_owned(), |rate| format!("{} %", short(rate * 100.0))),
+        );
         m.number(number(one, "errors"), &text(one, "errors"));
         m.number(number(one, "templates"), &text(one, "templates"));
         m.cell(if one["whole"].as_bool() == Some(true) { "yes" } else { "no" });
