@@ -64,12 +64,13 @@ pub fn parse(text: &str) -> ParsedLog<'_> {
     log
 }
 
-/// Hands every record over: what its span did, or nothing for an event; the record, which is used again for the next one
-/// unless it is replaced; its line, and how much of the text was read. What is returned holds all but the records.
-pub(super) fn walk<'a>(
-    text: &'a str,
-    take: &mut dyn FnMut(Option<SpanEvent>, &mut LogRecord<'a>, (u64, usize)),
-) -> ParsedLog<'a> {
+/// What is done with a record: what its span did, or nothing for an event; the record; its line, and how much of the text was
+/// read.
+pub(super) type Take<'t, 'a> = dyn FnMut(Option<SpanEvent>, &mut LogRecord<'a>, (u64, usize)) + 't;
+
+/// Hands every record over. It is used again for the next one, unless it is replaced. What is returned holds all but the
+/// records.
+pub(super) fn walk<'a>(text: &'a str, take: &mut Take<'_, 'a>) -> ParsedLog<'a> {
     let mut log = ParsedLog::default();
     let (whole, torn) = match text.rfind('\n') {
         Some(end) => (&text[..end], &text[end + 1..]),
