@@ -22,7 +22,7 @@ const fn m(detector: u8, defect: &'static str, planted: u64, found: u64, alarms:
 
 /// The seed of the logs, and how many there are of each kind.
 #[cfg(test)]
-pub const PUBLISHED: (u64, u64) = (20260114, 210);
+pub const PUBLISHED: (u64, u64) = (1796140489854252530, 210);
 
 /// By detector and defect.
 pub const MEASURED: &[Measured] = &[
@@ -41,11 +41,11 @@ pub const MEASURED: &[Measured] = &[
     m(12, "a record that lost its run", 210, 210, 0),
     m(12, "the id of another run", 210, 210, 0),
     m(13, "a new kind of record", 210, 210, 0),
-    m(14, "another path for the same input", 210, 210, 0),
+    m(14, "another path for the same input", 210, 210, 1),
     m(15, "a stage that ends twice", 210, 210, 0),
     m(15, "work after the end of its pipeline", 210, 210, 0),
     m(16, "a stage that never ends", 210, 210, 0),
-    m(17, "a success that nobody logged", 210, 204, 0),
+    m(17, "a success that nobody logged", 210, 210, 0),
     m(18, "errors at a fixed interval", 210, 210, 0),
     m(19, "an error in a test that passes", 210, 210, 0),
     m(20, "a cycle without progress", 210, 210, 0),
