@@ -43,7 +43,11 @@ pub fn analyse(state: &RunState) {
             continue;
         }
         let trace = write_crashed_trace(state, test, &log);
-        let rules = Rules { losses: vec![Missing::Told(CUT.to_owned())], ..Rules::default() };
+        let mut rules = Rules { losses: vec![Missing::Told(CUT.to_owned())], ..Rules::default() };
+        for rule in &test.log_rules {
+            rules.declare(rule.kind, rule.parts.clone(), rule.why.clone());
+        }
+        let expected: Vec<&str> = rules.expected_errors.iter().map(String::as_str).collect();
         let summary = LogSummary::default();
         let mut analysis = analyze(
             &bytes,
@@ -54,7 +58,7 @@ pub fn analyse(state: &RunState) {
                 reproduce: &test.start.reproduce,
                 passed: Some(false),
                 summary: &summary,
-                expected: &[],
+                expected: &expected,
                 rules: Some(&rules),
             },
         );
