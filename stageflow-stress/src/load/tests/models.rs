@@ -56,7 +56,9 @@ fn workers_wait_between_operations_and_the_wait_is_no_service_time() {
         .closed(2)
         .count(10)
         .think(think)
-        .run_sync(move |_| kept.lock().unwrap().entry(thread::current().id()).or_default().push(Instant::now()))
+        .run_sync(move |_| {
+            kept.lock().unwrap().entry(thread::current().id()).or_default().push(Instant::now())
+        })
         .unwrap();
     let begun = begun.lock().unwrap();
     let waits: Vec<_> = begun.values().flat_map(|at| at.windows(2).map(|pair| pair[1] - pair[0])).collect();
@@ -64,8 +66,9 @@ fn workers_wait_between_operations_and_the_wait_is_no_service_time() {
     assert!(report.service().min().unwrap() < think / 2, "{:?}", report.service());
 
     let began = Instant::now();
-    let report =
-        on_runtime(1, async move { load("thinking").closed(1).count(5).think(think).run(|_| async {}).await.unwrap() });
+    let report = on_runtime(1, async move {
+        load("thinking").closed(1).count(5).think(think).run(|_| async {}).await.unwrap()
+    });
     assert!(began.elapsed() >= think / 2 * 4, "{:?}", began.elapsed());
     assert!(report.service().min().unwrap() < think / 2, "{:?}", report.service());
 }
