@@ -17,7 +17,7 @@ fn every_shape_begins_its_operations_as_planned() {
         ("spike", Profile::spike(100.0, 1_000.0, MS * 50), vec![5, 50, 5]),
         ("burst", Profile::burst(20, MS * 50, 3), vec![20, 20, 20]),
         ("soak", Profile::soak(200.0, MS * 200), vec![4; 10]),
-        ("recorded", Profile::recorded([MS * 30, MS * 0, MS * 31]), vec![3]),
+        ("recorded", Profile::recorded([MS * 30, Duration::ZERO, MS * 31]), vec![3]),
         ("poisson", Profile::poisson(400.0, MS * 100), vec![]),
     ];
     for (name, profile, expected) in shapes {
