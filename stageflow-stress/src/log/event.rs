@@ -179,24 +179,6 @@ impl Record<'_> {
 }
 
 impl<'a> Log<'a> {
-    /// Makes room for what is to come, once enough was read to tell how much that is. Called for each record.
-    #[inline]
-    pub fn make_room(&mut self, read: usize, all: usize) {
-        const ENOUGH: usize = 4_096;
-        if self.records.len() == ENOUGH && self.records.capacity() < 2 * ENOUGH {
-            let times = all as f64 / read.max(1) as f64;
-            self.reserve(|n| (n as f64 * times * 1.02) as usize);
-        }
-    }
-
-    #[cold]
-    fn reserve(&mut self, in_all: impl Fn(usize) -> usize) {
-        self.records.reserve(in_all(self.records.len()) - self.records.len());
-        self.fields.reserve(in_all(self.fields.len()) - self.fields.len());
-        crate::sys::prefer_large_pages(self.records.spare_capacity_mut());
-        crate::sys::prefer_large_pages(self.fields.spare_capacity_mut());
-    }
-
     /// The fields of a record.
     pub fn fields_of(&self, record: &Record<'_>) -> &[(Sym, Cow<'a, str>)] {
         &self.fields[record.fields.start as usize..record.fields.end as usize]

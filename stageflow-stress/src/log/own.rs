@@ -10,7 +10,7 @@ use super::read::raw_head;
 /// Reads a file of our own format.
 pub(super) fn read<'a>(text: &'a str, log: &mut Log<'a>) {
     let mut numbers = Vec::new();
-    let parsed = walk(text, &mut |event, record, (line, at)| {
+    let parsed = walk(text, &mut |event, record, line| {
         // What the renderer says of spans that are still open has no number.
         if record.seq > 0 || event.is_none() {
             numbers.push(record.seq);
@@ -23,7 +23,6 @@ pub(super) fn read<'a>(text: &'a str, log: &mut Log<'a>) {
             Some(_) => return,
         };
         take(record, line as u32, kind, log);
-        log.make_room(at, text.len());
     });
     log.lines = parsed.lines;
     log.torn = parsed.torn;

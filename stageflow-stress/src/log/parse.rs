@@ -50,7 +50,7 @@ impl ParsedLog<'_> {
 /// Reads a log file. Lines that are no records are counted and passed over.
 pub fn parse(text: &str) -> ParsedLog<'_> {
     let (mut records, mut at_line, mut spans) = (Vec::new(), Vec::new(), Vec::new());
-    let mut log = walk(text, &mut |event, record, (line, _)| {
+    let mut log = walk(text, &mut |event, record, line| {
         let record = std::mem::replace(record, LogRecord::new(Route::Span));
         match event {
             None => {
@@ -64,9 +64,8 @@ pub fn parse(text: &str) -> ParsedLog<'_> {
     log
 }
 
-/// What is done with a record: what its span did, or nothing for an event; the record; its line, and how much of the text was
-/// read.
-pub(super) type Take<'t, 'a> = dyn FnMut(Option<SpanEvent>, &mut LogRecord<'a>, (u64, usize)) + 't;
+/// What is done with a record: what its span did, or nothing for an event; the record; and its line.
+pub(super) type Take<'t, 'a> = dyn FnMut(Option<SpanEvent>, &mut LogRecord<'a>, u64) + 't;
 
 /// Hands every record over. It is used again for the next one, unless it is replaced. What is returned holds all but the
 /// records.
@@ -83,7 +82,6 @@ pub(super) fn walk<'a>(text: &'a str, take: &mut Take<'_, 'a>) -> ParsedLog<'a> 
     // The line of an event that may go on. A continuation belongs to the line above it: once that line was none of ours,
     // neither is the continuation.
     let mut open = 0;
-    let read = |line: &str| line.as_ptr() as usize - text.as_ptr() as usize;
     for line in whole.split('\n').take(if text.contains('\n') { usize::MAX } else { 0 }) {
         log.lines += 1;
         if in_header {
@@ -108,7 +106,7 @@ pub(super) fn walk<'a>(text: &'a str, take: &mut Take<'_, 'a>) -> ParsedLog<'a> 
             }
         }
         if open > 0 {
-            take(None, &mut record, (open, read(line)));
+            take(None, &mut record, open);
             open = 0;
         }
         if let Some((key, value)) = line.strip_prefix(STATEMENT).and_then(|line| line.split_once(": ")) {
@@ -126,12 +124,12 @@ pub(super) fn walk<'a>(text: &'a str, take: &mut Take<'_, 'a>) -> ParsedLog<'a> 
         match read_record(line, &mut record, &mut clock) {
             Some(Kind::Event) => open = log.lines,
             // The name of a span has one line.
-            Some(Kind::Span(event)) => take(Some(event), &mut record, (log.lines, read(line))),
+            Some(Kind::Span(event)) => take(Some(event), &mut record, log.lines),
             None => log.unparsed += 1,
         }
     }
     if open > 0 {
-        take(None, &mut record, (open, whole.len()));
+        take(None, &mut record, open);
     }
     if !torn.is_empty() {
         log.lines += 1;

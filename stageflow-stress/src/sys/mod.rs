@@ -6,7 +6,6 @@ mod child;
 #[cfg(any(feature = "conformance", feature = "worker"))]
 mod cpu;
 mod exit;
-mod huge;
 mod machine;
 mod mapped;
 mod process;
@@ -23,7 +22,6 @@ pub use child::{CHILDREN_CAN_BE_CONFINED, die_with_parent, limit_self, signal_na
 #[cfg(any(feature = "conformance", feature = "worker"))]
 pub use cpu::cpu_time;
 pub use exit::{at_exit, end_process_as_failed};
-pub use huge::prefer_large_pages;
 pub use machine::{cpu_model, memory_gb, os_name};
 pub use mapped::map_new;
 pub use process::{boot_id, host_name, is_alive, own_start_ticks, parent_pid, start_ticks, uptime};

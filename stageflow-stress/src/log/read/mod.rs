@@ -35,7 +35,6 @@ pub(crate) fn read<'a>(source: &'a Source<'_>) -> Log<'a> {
     for end in memchr::memchr_iter(b'\n', text.as_bytes()) {
         reader.line(text, at, end);
         at = end + 1;
-        reader.log.make_room(at, text.len());
     }
     if at < text.len() {
         reader.line(text, at, text.len());
