@@ -73,7 +73,8 @@ pub fn run(command: &FaultsCommand, place: &Place) -> Result<Answer, CliError> {
         alike.join("; ")
     ));
     if !shrunk.minimal {
-        answer = answer.warn([format!("the budget of {budget} runs was used up: a smaller plan may fail as well")]);
+        answer = answer
+            .warn([format!("the budget of {budget} runs was used up: a smaller plan may fail as well")]);
     }
     Ok(match replay {
         Some(replay) => answer.line(format!("again: {replay}")),
@@ -91,13 +92,16 @@ fn smaller(
     let (found, status) = scenario.run(whole)?;
     let (anyway, _) = scenario.run(&whole.sizes())?;
     let mut alike = found.clone();
-    alike.retain(|print, title| !anyway.contains_key(print) && wanted.is_none_or(|text| title.contains(text)));
+    alike
+        .retain(|print, title| !anyway.contains_key(print) && wanted.is_none_or(|text| title.contains(text)));
     if alike.is_empty() {
         return Ok(Err(match found.into_values().next() {
             Some(first) if wanted.is_none() => {
                 format!("the test fails without faults as it does with the plan: {first}")
             }
-            Some(first) => format!("no finding of the test has this text in its title; the first one is: {first}"),
+            Some(first) => {
+                format!("no finding of the test has this text in its title; the first one is: {first}")
+            }
             None if status.success() => "the test does not fail with this plan".to_owned(),
             None => format!("the command left no finding of a failure, and ended with {status}"),
         }));
@@ -114,7 +118,9 @@ fn smaller(
             };
         std::future::ready(failed)
     };
-    let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(CliError::io(Path::new("a runtime")))?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .map_err(CliError::io(Path::new("a runtime")))?;
     let made = runtime.block_on(shrink.run(whole, fails));
     if let Some(error) = broken.into_inner() {
         return Err(error);
@@ -176,7 +182,9 @@ impl<'a> Scenario<'a> {
             Err(error) => return Err(error.into()),
         };
         match fs::remove_dir_all(&runs) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(CliError::Io { path: runs, source: error }),
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(CliError::Io { path: runs, source: error })
+            }
             _ => Ok((found, status)),
         }
     }

@@ -88,7 +88,8 @@ impl Ledger {
 
     /// The operations that are kept, in the order in which they began.
     pub fn operations(&self) -> Vec<Operation> {
-        let names: BTreeMap<u32, &String> = self.ports.iter().map(|(name, port)| (port.number, name)).collect();
+        let names: BTreeMap<u32, &String> =
+            self.ports.iter().map(|(name, port)| (port.number, name)).collect();
         let shown = |kept: &Kept| Operation {
             port: names.get(&kept.port).map_or_else(String::new, |name| (*name).clone()),
             call: kept.call,

@@ -140,7 +140,8 @@ impl Shared {
     pub(super) fn drain(&self, limit: Duration) -> (Tally, Vec<Pending>) {
         let until = Instant::now() + limit;
         let busy = || {
-            self.slots.iter().any(|slot| slot.load(Ordering::Acquire) != 0) || self.lanes.iter().any(Lane::is_busy)
+            self.slots.iter().any(|slot| slot.load(Ordering::Acquire) != 0)
+                || self.lanes.iter().any(Lane::is_busy)
         };
         while busy() && Instant::now() < until {
             thread::sleep(Duration::from_millis(1));

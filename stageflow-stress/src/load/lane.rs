@@ -182,7 +182,9 @@ mod tests {
     fn a_state_is_a_word() {
         for kept in [0, 1, KEPT] {
             // As far as a year.
-            for busy in [None, Some((0, 0)), Some((1_024, 1)), Some((31_536_000_000_000_000 / 1_024 * 1_024, 255))] {
+            for busy in
+                [None, Some((0, 0)), Some((1_024, 1)), Some((31_536_000_000_000_000 / 1_024 * 1_024, 255))]
+            {
                 let state = State { kept, busy };
                 assert_eq!(State::of(state.word()), state);
             }
@@ -227,7 +229,8 @@ mod tests {
             let ended = cell.succeeded + cell.failed;
             assert_eq!(cell.failed, ended / 100, "{ended} in round {round}");
             assert!(pending.len() <= 1);
-            let counted = tally.buckets.iter().map(|bucket| bucket.succeeded + bucket.unsuccessful).sum::<u64>();
+            let counted =
+                tally.buckets.iter().map(|bucket| bucket.succeeded + bucket.unsuccessful).sum::<u64>();
             assert_eq!(counted, ended);
         }
     }

@@ -17,7 +17,7 @@ fn every_shape_begins_its_operations_as_planned() {
         ("spike", Profile::spike(100.0, 1_000.0, MS * 50), vec![5, 50, 5]),
         ("burst", Profile::burst(20, MS * 50, 3), vec![20, 20, 20]),
         ("soak", Profile::soak(200.0, MS * 200), vec![4; 10]),
-        ("recorded", Profile::recorded([MS * 30, MS * 0, MS * 31]), vec![3]),
+        ("recorded", Profile::recorded([MS * 30, Duration::ZERO, MS * 31]), vec![3]),
         ("poisson", Profile::poisson(400.0, MS * 100), vec![]),
     ];
     for (name, profile, expected) in shapes {
@@ -56,7 +56,9 @@ fn workers_wait_between_operations_and_the_wait_is_no_service_time() {
         .closed(2)
         .count(10)
         .think(think)
-        .run_sync(move |_| kept.lock().unwrap().entry(thread::current().id()).or_default().push(Instant::now()))
+        .run_sync(move |_| {
+            kept.lock().unwrap().entry(thread::current().id()).or_default().push(Instant::now())
+        })
         .unwrap();
     let begun = begun.lock().unwrap();
     let waits: Vec<_> = begun.values().flat_map(|at| at.windows(2).map(|pair| pair[1] - pair[0])).collect();
@@ -64,8 +66,9 @@ fn workers_wait_between_operations_and_the_wait_is_no_service_time() {
     assert!(report.service().min().unwrap() < think / 2, "{:?}", report.service());
 
     let began = Instant::now();
-    let report =
-        on_runtime(1, async move { load("thinking").closed(1).count(5).think(think).run(|_| async {}).await.unwrap() });
+    let report = on_runtime(1, async move {
+        load("thinking").closed(1).count(5).think(think).run(|_| async {}).await.unwrap()
+    });
     assert!(began.elapsed() >= think / 2 * 4, "{:?}", began.elapsed());
     assert!(report.service().min().unwrap() < think / 2, "{:?}", report.service());
 }
