@@ -56,7 +56,8 @@ impl Store {
             let waiting = {
                 let mut slots = lock(&self.slots);
                 let slot = slots.get(&key);
-                if slot.is_some_and(|slot| slot.asked != *asked) && !defects.on(Defect::KeyHoldsForAnyRequest) {
+                if slot.is_some_and(|slot| slot.asked != *asked) && !defects.on(Defect::KeyHoldsForAnyRequest)
+                {
                     return Claim::Refused;
                 }
                 match slot.map(|slot| &slot.state) {
@@ -76,7 +77,13 @@ impl Store {
                 Some(free) => free.await,
                 None => {
                     let store = Arc::clone(self);
-                    return Claim::Work(Reservation { store, key, asked: asked.clone(), done: false, defects });
+                    return Claim::Work(Reservation {
+                        store,
+                        key,
+                        asked: asked.clone(),
+                        done: false,
+                        defects,
+                    });
                 }
             }
         }
