@@ -54,7 +54,7 @@ impl Project {
         for (path, content) in files {
             write(&root.join(path), content);
         }
-        forget_other_sources(name, files);
+        forget(name);
         Project { directory, name: name.to_owned() }
     }
 
@@ -403,23 +403,18 @@ pub fn by_title(document: &Value) -> BTreeMap<String, Value> {
         .collect()
 }
 
-/// Makes cargo forget what it built of a project whose sources were others.
+/// Makes cargo forget what it built of an earlier project of that name.
 ///
-/// A project in a static is never removed, so cargo still finds the unchanged sources of the last one of that name, and
-/// takes what was built from them for fresh.
-fn forget_other_sources(name: &str, files: &[(&str, &str)]) {
-    let sources = format!("{files:?}");
-    let stamp = target_directory().join("projects").join(format!("{name}.sources"));
-    if fs::read_to_string(&stamp).is_ok_and(|before| before == sources) {
-        return;
-    }
+/// A project in a static is never removed, so cargo still finds the unchanged sources of the last one, and takes what was
+/// built from them for fresh: a binary that writes its runs into the directory of the last one.
+fn forget(name: &str) {
+    let _not_while_one_is_built = BUILD.lock().unwrap_or_else(PoisonError::into_inner);
     let fingerprints = fs::read_dir(target_directory().join("debug/.fingerprint")).into_iter().flatten();
     for folder in fingerprints.flatten() {
         if folder.file_name().to_string_lossy().starts_with(&format!("{name}-")) {
             let _ = fs::remove_dir_all(folder.path());
         }
     }
-    write(&stamp, &sources);
 }
 
 fn write(path: &Path, content: &str) {
