@@ -3,6 +3,8 @@
 #[cfg(feature = "load")]
 mod alloc;
 mod child;
+#[cfg(any(feature = "conformance", feature = "worker"))]
+mod cpu;
 mod exit;
 mod machine;
 mod mapped;
@@ -17,6 +19,8 @@ mod waker;
 #[cfg(feature = "load")]
 pub use alloc::{CountingAllocator, allocated};
 pub use child::{CHILDREN_CAN_BE_CONFINED, die_with_parent, limit_self, signal_name, wait_and_clear};
+#[cfg(any(feature = "conformance", feature = "worker"))]
+pub use cpu::cpu_time;
 pub use exit::{at_exit, end_process_as_failed};
 pub use machine::{cpu_model, memory_gb, os_name};
 pub use mapped::map_new;
@@ -25,5 +29,5 @@ pub use process::{boot_id, host_name, is_alive, own_start_ticks, parent_pid, sta
 pub use stacks::stack_of;
 pub use threads::{ThreadSeen, rename_current_thread, thread_names, threads};
 #[cfg(feature = "load")]
-pub use usage::{USAGE_IS_READ, cpu_time, process_usage};
+pub use usage::{USAGE_IS_READ, process_usage};
 pub use waker::traced_poll;

@@ -51,18 +51,6 @@ pub fn process_usage() -> Option<ProcessUsage> {
     None
 }
 
-/// CPU time that this process has used, over all of its threads; nothing where the system does not tell.
-pub fn cpu_time() -> Option<std::time::Duration> {
-    #[cfg(unix)]
-    {
-        let used = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
-        let (seconds, nanos) = (u64::try_from(used.tv_sec).ok()?, u32::try_from(used.tv_nsec).ok()?);
-        Some(std::time::Duration::new(seconds, nanos))
-    }
-    #[cfg(not(unix))]
-    None
-}
-
 #[cfg(test)]
 #[cfg(target_os = "linux")]
 mod tests {
