@@ -112,6 +112,7 @@ impl Site {
         if let Some(answer) = running.instead::<A, T>() {
             return Ok(answer);
         }
+        running.jittered("before").await;
         if let Some(strike) = running.before().await {
             return Err(running.fail::<E>(&strike, 0));
         }
@@ -127,6 +128,7 @@ impl Site {
             running.executed = executed;
             self.faults.state.delivered(&strike);
         }
+        running.jittered("after").await;
         running.conclude::<A, T, E>(result, executed)
     }
 
@@ -152,6 +154,7 @@ impl Site {
         if let Some(answer) = running.instead::<A, T>() {
             return Ok(answer);
         }
+        running.jittered_blocking("before");
         if let Some(strike) = running.before_blocking() {
             return Err(running.fail::<E>(&strike, 0));
         }
@@ -166,6 +169,7 @@ impl Site {
             self.faults.state.delivered(&strike);
         }
         running.executed = executed;
+        running.jittered_blocking("after");
         running.conclude::<A, T, E>(result, executed)
     }
 }

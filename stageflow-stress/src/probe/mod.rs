@@ -208,6 +208,12 @@ impl Probe {
         self.arm.seen().kinds = Some(kinds.into_iter().collect());
     }
 
+    /// How often the scenario is run again without faults, each time with other seeded waits around the calls at its ports, so that tasks come
+    /// in another order: eight times unless told. The result must be that of the control run.
+    pub fn repeats(&self, times: u64) {
+        self.arm.seen().repeats = Some(times);
+    }
+
     /// Adds a plan to the campaign.
     pub fn plan(&self, plan: FaultPlan) {
         self.arm.seen().plans.push(plan);

@@ -115,6 +115,11 @@ fn silent(inner: &Inner, name: &str, proof: &Proof, stem: &str) {
             Reported::Success => {
                 ("a silent failure", "The run reported success, and it was wrong", "probe.silent")
             }
+            _ if plan.is_empty() => (
+                "a failure without a fault",
+                "Nothing struck the run, only its tasks came in another order, and it reported a failure",
+                "probe.order",
+            ),
             _ => (
                 "something is left behind a failure",
                 "The run reported a failure, and left something behind",
