@@ -79,8 +79,7 @@ fn differ(at: &str, before: &AuditValue, after: &AuditValue, found: &mut Vec<Str
     match (before.value(), after.value()) {
         (one, other) if one == other => {}
         (AuditValue::Map(one), AuditValue::Map(other)) => {
-            let pairs = |map| -> Named<'_> { BTreeMap::iter(map).map(|(key, value)| (key.clone(), value)).collect() };
-            matched(at, &pairs(one), &pairs(other), found);
+            matched(at, &by_name(one), &by_name(other), found);
         }
         (AuditValue::List(one), AuditValue::List(other)) => {
             if one.iter().chain(other).all(|item| item.key().is_some()) {
@@ -117,6 +116,10 @@ fn by_key<'v>(at: &str, when: &str, items: &'v [AuditValue], found: &mut Vec<Str
     let twice = times.iter().filter(|(_, times)| **times > 1);
     found.extend(twice.map(|(key, times)| format!("{} has the key {key} {times} times {when}", told(at))));
     named
+}
+
+fn by_name(map: &BTreeMap<String, AuditValue>) -> Named<'_> {
+    map.iter().map(|(name, value)| (name.clone(), value)).collect()
 }
 
 fn by_position(items: &[AuditValue]) -> Named<'_> {
