@@ -117,6 +117,12 @@ fn a_pass_that_took_a_retry_is_told() {
     assert!(waived.iter().all(|finding| finding["severity"] == "info"), "{waived:#?}");
 }
 
+/// The finding with this in its title.
+fn titled<'f>(found: &'f BTreeMap<String, Value>, part: &str) -> &'f Value {
+    let of = found.iter().find(|(title, _)| title.contains(part));
+    of.unwrap_or_else(|| panic!("no `{part}` in {found:#?}")).1
+}
+
 /// What the observer says of a plain test, of one that waives it and of one that is strict about it.
 fn told_waived_and_strict(
     functions: [&str; 3],
@@ -129,12 +135,12 @@ fn told_waived_and_strict(
     let [plain, waives, strict] = functions;
     let (ran, found, _) = run_with(plain, entry, variables);
     ran.green();
-    let told = found.get(&title(plain)).unwrap_or_else(|| panic!("{found:#?}"));
-    assert_eq!(told["severity"], severity, "{plain}");
+    assert_eq!(titled(&found, &title(plain))["severity"], severity, "{plain}");
     let (ran, found, report) = run_with(waives, entry, variables);
     ran.green();
-    assert_eq!(found[&title(waives)]["severity"], "info", "{waives}");
-    assert!(found[&title(waives)]["description"].as_str().unwrap().contains(reason), "{found:#?}");
+    let finding = titled(&found, &title(waives));
+    assert_eq!(finding["severity"], "info", "{waives}");
+    assert!(finding["description"].as_str().unwrap().contains(reason), "{finding:#}");
     assert!(report.contains(reason), "{report}");
     let (ran, _, _) = run_with(strict, entry, variables);
     ran.red_with(&format!("high: {}", title(strict)));
@@ -166,20 +172,19 @@ fn a_golden_that_is_accepted_on_the_fly_is_told() {
 #[test]
 fn telemetry_that_is_lost_is_told() {
     let limit = [("STAGEFLOW_CAPTURE_LIMIT", "1")];
-    let (_, found, _) = run_with("loses_lines", "CORE-003", &limit);
-    let title = found.keys().find(|title| title.contains("not whole")).unwrap_or_else(|| panic!("{found:#?}"));
+    let title = "the log is not whole";
     told_waived_and_strict(
         ["loses_lines", "loses_lines_and_waives_it", "loses_lines_and_is_strict"],
         "CORE-003",
         &limit,
-        |_| title.clone(),
+        |_| title.to_owned(),
         "medium",
         "the load is meant to be too much",
     );
     // With room for everything there is nothing to tell.
     let (ran, found, _) = run("loses_lines", "CORE-003");
     ran.green();
-    assert!(!found.contains_key(title), "{found:#?}");
+    assert!(!found.keys().any(|told| told.contains(title)), "{found:#?}");
 }
 
 #[test]
@@ -204,17 +209,18 @@ fn every_other_observer_can_be_waived() {
         ("waives_a_leaked_thread", "threads outlive", "the pool stays"),
         ("waives_another_panic_hook", "the panic hook was replaced", "the framework does it"),
         ("waives_a_partial_capture", "captured in part", "the scope is of the framework"),
-        ("waives_a_call_that_never_finishes", "began and never ended", "mail is slow"),
+        ("waives_a_call_that_never_finishes", "began and never ended", "mail takes its time"),
         ("waives_a_start_without_an_end", "", "one is always under way"),
     ] {
         let (ran, found, report) = run(function, "CORE-005");
         ran.green();
-        let (_, finding) = found
-            .iter()
-            .find(|(told, _)| told.contains(title))
-            .unwrap_or_else(|| panic!("{function}: {found:#?}"));
-        assert_eq!(finding["severity"], "info", "{function}: {finding:#}");
-        assert!(finding["description"].as_str().unwrap().contains(reason), "{function}: {finding:#}");
+        let says = |finding: &Value| finding["description"].as_str().is_some_and(|text| text.contains(reason));
+        let waived: Vec<_> = found.iter().filter(|(_, finding)| says(finding)).collect();
+        assert!(!waived.is_empty(), "{function}: {found:#?}");
+        for (told, finding) in waived {
+            assert!(told.contains(title), "{function}: {told}");
+            assert_eq!(finding["severity"], "info", "{function}: {finding:#}");
+        }
         assert!(report.contains(reason), "{function}: {report}");
     }
 }

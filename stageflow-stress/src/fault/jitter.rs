@@ -65,10 +65,12 @@ mod tests {
 
     #[test]
     fn a_wait_follows_from_the_seed_and_the_call() {
-        let all = |seed| (1..200).map(|call| drawn(seed, "a", call, "before")).collect::<Vec<_>>();
+        let of = |seed, port, end| (1..200).map(|call| drawn(seed, port, call, end)).collect::<Vec<_>>();
+        let all = |seed| of(seed, "a", "before");
         assert_eq!(all(1), all(1));
-        assert_ne!(all(1), all(2));
-        assert_ne!(drawn(1, "a", 1, "before"), drawn(1, "b", 1, "before"));
+        for other in [all(2), of(1, "b", "before"), of(1, "a", "after")] {
+            assert_ne!(all(1), other);
+        }
         let kinds = |is: fn(&Wait) -> bool| all(3).iter().filter(|wait| is(wait)).count();
         assert!(kinds(|wait| *wait == Wait::Nothing) > 20);
         assert!(kinds(|wait| matches!(wait, Wait::Turns(1..=TURNS))) > 50);

@@ -177,6 +177,8 @@ cases! {
     "DAG-001" cycles_are_refused (Reliability, Bounds) [Validation] |t| {
         refused(t, &pipeline("a cycle of two").stage(act("a", "a").after(["b"])).stage(act("b", "b").after(["a"])))?;
         refused(t, &pipeline("a cycle of one").stage(act("a", "a").after(["a"])))?;
+        let beside = pipeline("a cycle beside a sound stage").stage(act("sound", "acts"));
+        refused(t, &beside.stage(act("a", "a").after(["b"])).stage(act("b", "b").after(["a"])))?;
         let long = (0..50).fold(pipeline("a cycle of fifty"), |long, n| {
             long.stage(act(format!("s{n}"), "acts").after([format!("s{}", (n + 1) % 50)]))
         });
