@@ -169,6 +169,25 @@ fn a_killed_process_leaves_every_record_behind_and_no_secret() {
     assert_eq!((&stats["passed"], &stats["loss"]["holes"]), (&Value::Bool(false), &0.into()));
     assert!(stats["loss"]["reasons"][0].as_str().unwrap().contains("ended in the middle of the test"));
     assert!(stats["records"].as_u64().unwrap() >= 20_000);
+    // What the test had declared before holds for it.
+    let outcome = |id: &str| {
+        let detectors = stats["detectors"].as_array().unwrap();
+        let of = detectors.iter().find(|detector| detector["id"] == id).unwrap();
+        (of["outcome"].as_str().unwrap(), of["why"].as_str().unwrap())
+    };
+    assert_eq!(stats["operations"], 1, "the field that was named");
+    assert!(
+        outcome("D15").0 == "finding" && outcome("D15").1.contains("packed → lost"),
+        "{:?}",
+        outcome("D15")
+    );
+    assert_eq!(
+        (outcome("D9").0, outcome("D16").0),
+        ("inconclusive", "inconclusive"),
+        "what is missing may have come"
+    );
+    assert!(outcome("D3").1.contains("1 observation is waived by the test"), "{:?}", outcome("D3"));
+    assert_eq!(stats["errors"]["expected"], 1);
     let page = std::fs::read_to_string(of("_analysis.md")).unwrap();
     assert!(page.contains("## Detectors") && page.contains("](../traces/trace_"), "{page}");
     assert!(of("_errors.json").exists());

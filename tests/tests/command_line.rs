@@ -348,6 +348,25 @@ fn a_document_of_another_tool_is_taken_over_and_lives_on() {
     write(root, "nameless.json", "{\"findings\": []}");
     say("findings import nameless.json").exits(2).complains("--entry ID");
     say("findings import nameless.json --entry SHOP-001").exits(0).says("runs/SHOP-001/run-");
+    // The configuration beside it is the setting, under the names that it has there, and nothing of it is dropped.
+    write(root, "upstream/findings.json", "{\"findings\": [], \"metadata\": {\"agent_model\": \"model-7\"}}");
+    write(
+        root,
+        "upstream/config/run_config.json",
+        &json!({
+            "run_id": "run-2026-01-20-001", "industry_vertical": "finance", "agent_model": "another",
+            "success_criteria": ["no lost order", "p99 below 2 s"], "test_parameters": { "stages": 40 }, "region": "eu",
+        })
+        .to_string(),
+    );
+    let made = say("findings import upstream/findings.json --entry SHOP-002 --json").exits(0).json();
+    let folder = root.join(made["dir"].as_str().unwrap());
+    let config = read_json(&folder.join("config/run_config.json"));
+    assert_eq!(config["industry"], "finance", "{config}");
+    assert_eq!(config["agent_model"], "model-7", "the document goes before: {config}");
+    assert_eq!(config["test_parameters"], json!({ "stages": "40", "region": "eu" }));
+    let report = fs::read_to_string(folder.join("FINAL_REPORT.md")).unwrap();
+    assert!(report.contains("no lost order") && report.contains("p99 below 2 s"), "{report}");
     say("findings import nowhere.json").exits(5);
     // Nothing of it is in the committed file, so nothing of it is new or accepted there.
     say("findings ratchet").exits(1).says("the ratchet does not hold");

@@ -190,7 +190,11 @@ fn telemetry_that_is_lost_is_told() {
 #[test]
 fn telemetry_that_a_run_with_faults_lacks_is_told() {
     told_waived_and_strict(
-        ["probe_that_falls_silent", "probe_that_falls_silent_and_waives_it", "probe_that_falls_silent_and_is_strict"],
+        [
+            "probe_that_falls_silent",
+            "probe_that_falls_silent_and_waives_it",
+            "probe_that_falls_silent_and_is_strict",
+        ],
         "CORE-004",
         &[],
         |_| "runs that report success lack lines of the log".to_owned(),
@@ -214,7 +218,8 @@ fn every_other_observer_can_be_waived() {
     ] {
         let (ran, found, report) = run(function, "CORE-005");
         ran.green();
-        let says = |finding: &Value| finding["description"].as_str().is_some_and(|text| text.contains(reason));
+        let says =
+            |finding: &Value| finding["description"].as_str().is_some_and(|text| text.contains(reason));
         let waived: Vec<_> = found.iter().filter(|(_, finding)| says(finding)).collect();
         assert!(!waived.is_empty(), "{function}: {found:#?}");
         for (told, finding) in waived {

@@ -237,7 +237,8 @@ fn what_depends_on_the_order_of_tasks_is_found_by_jitter() {
     let shown = proof("CORE-006");
     let wrong_in = |phase: &str| {
         let arms = shown["arms"].as_array().unwrap().iter().filter(|arm| arm["phase"] == phase);
-        let (all, wrong): (Vec<_>, Vec<_>) = (arms.clone().collect(), arms.filter(|arm| arm["wrong"] != Value::Array(Vec::new())).collect());
+        let (all, wrong): (Vec<_>, Vec<_>) =
+            (arms.clone().collect(), arms.filter(|arm| arm["wrong"] != Value::Array(Vec::new())).collect());
         (all.len(), wrong.len())
     };
     for phase in ["single", "pair", "swarm"] {

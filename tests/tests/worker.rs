@@ -130,7 +130,10 @@ fn errors_after_the_report_of_their_run_are_counted_and_delivered() {
         let fields: Vec<&Value> = records.iter().map(|record| &record.fields["run"]).collect();
         assert_eq!(fields, [&json!(7), &Value::Null]);
         assert_eq!(records[0].level.as_deref(), Some("ERROR"));
-        assert_eq!((records[0].target.as_str(), records[0].message.as_str()), ("event_loop", "nobody took it"));
+        assert_eq!(
+            (records[0].target.as_str(), records[0].message.as_str()),
+            ("event_loop", "nobody took it")
+        );
     });
 }
 

@@ -5,9 +5,9 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 use super::Handle;
+use crate::capture::LogEvent;
 use crate::classify::Severity;
 use crate::finding::Finding;
-use crate::capture::LogEvent;
 use crate::log::format::{Level, Route};
 use crate::worker::{ChildOutput, ChildRecord, ChildStream};
 

@@ -3,8 +3,8 @@
 use std::ops::RangeBounds;
 
 use super::TestContext;
-use crate::journal::record::{LogRule, LogRuleKind, Record};
-use crate::log::rules::{Machine, Pair, Rules, Waiver};
+use crate::journal::record::{LogRuleKind, Record};
+use crate::log::rules::Expected;
 
 impl TestContext {
     /// Announces a record: when the test ends, so many records of its log must hold this text, in their message, their
@@ -22,13 +22,8 @@ impl TestContext {
     /// # fn main() {}
     /// ```
     pub fn expect_log(&self, text: impl Into<String>, times: impl RangeBounds<u64>) {
-        let text = text.into();
-        let mut said = String::new();
-        self.log_rules(|rules| {
-            rules.expect(text, &times);
-            said = rules.expected.last().map(ToString::to_string).unwrap_or_default();
-        });
-        self.declared(LogRuleKind::ExpectLog, said, None);
+        let Expected { text, at_least, at_most } = Expected::new(text.into(), &times);
+        self.declare(LogRuleKind::ExpectLog, vec![text, at_least.to_string(), at_most.to_string()], None);
     }
 
     /// Declares that each record with `start` is followed by one with one of `ends`. The value of the field `key` joins
@@ -46,10 +41,9 @@ impl TestContext {
         ends: impl IntoIterator<Item = S>,
         key: impl Into<String>,
     ) {
-        let pair =
-            Pair { start: start.into(), ends: ends.into_iter().map(Into::into).collect(), key: key.into() };
-        self.declared(LogRuleKind::Pair, pair.to_string(), None);
-        self.log_rules(|rules| rules.pairs.push(pair));
+        let mut parts = vec![start.into(), key.into()];
+        parts.extend(ends.into_iter().map(Into::into));
+        self.declare(LogRuleKind::Pair, parts, None);
     }
 
     /// Declares the states of a thing: `steps` are those that are allowed, the field `field` holds the state, and the field
@@ -70,22 +64,15 @@ impl TestContext {
         field: impl Into<String>,
         steps: impl IntoIterator<Item = (&'s str, &'s str)>,
     ) {
-        let machine = Machine {
-            name: name.into(),
-            key: key.into(),
-            field: field.into(),
-            steps: steps.into_iter().map(|(from, to)| (from.to_owned(), to.to_owned())).collect(),
-        };
-        self.declared(LogRuleKind::States, machine.to_string(), None);
-        self.log_rules(|rules| rules.machines.push(machine));
+        let mut parts = vec![name.into(), key.into(), field.into()];
+        parts.extend(steps.into_iter().flat_map(|(from, to)| [from.to_owned(), to.to_owned()]));
+        self.declare(LogRuleKind::States, parts, None);
     }
 
     /// Names a field that tells which operation a record belongs to, besides `run_id`, `pipeline_run_id`,
     /// `correlation_id`, `request_id` and `trace_id`.
     pub fn correlate_logs_by(&self, field: impl Into<String>) {
-        let field = field.into();
-        self.declared(LogRuleKind::Correlate, field.clone(), None);
-        self.log_rules(|rules| rules.correlation.push(field));
+        self.declare(LogRuleKind::Correlate, vec![field.into()], None);
     }
 
     /// Accepts what a detector of the log analysis, 1 for D1, sees about subjects that hold this text; all of it if the
@@ -98,16 +85,12 @@ impl TestContext {
     /// # }
     /// ```
     pub fn waive_log(&self, detector: u8, text: impl Into<String>, why: impl Into<String>) {
-        let waiver = Waiver { detector, text: text.into(), why: why.into() };
-        self.declared(LogRuleKind::Waive, waiver.to_string(), Some(waiver.why.clone()));
-        self.log_rules(|rules| rules.waived.push(waiver));
+        self.declare(LogRuleKind::Waive, vec![detector.to_string(), text.into()], Some(why.into()));
     }
 
-    fn declared(&self, kind: LogRuleKind, text: String, why: Option<String>) {
-        self.inner.record(Record::LogRule(LogRule { kind, text, why }));
-    }
-
-    fn log_rules(&self, change: impl FnOnce(&mut Rules)) {
-        change(&mut self.inner.collected().log_rules);
+    /// Keeps a declaration for the analysis at the end, and in the journal, for an analysis after a crash.
+    fn declare(&self, kind: LogRuleKind, parts: Vec<String>, why: Option<String>) {
+        let rule = self.inner.collected().log_rules.declare(kind, parts, why);
+        self.inner.record(Record::LogRule(rule));
     }
 }

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::classify::Severity;
+use crate::finding::document::as_upstream;
 use crate::finding::{FindingStatus, FindingType, FoundFinding, Profile, Word};
 
 /// A finding with everything that any format shows of it.
@@ -150,12 +151,13 @@ impl Item {
     pub fn object(&self, profile: Profile) -> Map<String, Value> {
         let mut object = self.document.clone();
         let (kind, severity) = match (profile, self.kind.known()) {
-            (Profile::Upstream, Some(FindingType::SilentFailure)) => ("reliability".to_owned(), None),
-            (Profile::Upstream, Some(FindingType::LogIssue)) => ("bug".to_owned(), None),
-            (Profile::Upstream, Some(FindingType::Strength)) => ("improvement".to_owned(), Some("info")),
+            (Profile::Upstream, Some(exact)) => {
+                let (kind, severity) = as_upstream(exact);
+                (kind.to_string(), severity.map(|severity| severity.to_string()))
+            }
             _ => (self.kind.to_string(), None),
         };
-        let severity = severity.map_or_else(|| self.severity.to_string(), str::to_owned);
+        let severity = severity.unwrap_or_else(|| self.severity.to_string());
         // What is written narrows: a field that is null in the document of another tool is left out.
         object.retain(|_, value| !value.is_null());
         for (name, value) in [

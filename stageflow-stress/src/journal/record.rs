@@ -200,6 +200,10 @@ pub struct LogRule {
     /// Why, where something is accepted that would be reported.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub why: Option<String>,
+    /// What, part by part, for whoever analyses the log once the process is gone. Their order is that of `log_rule` in the
+    /// documentation of the journal; an earlier version left them out.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub parts: Vec<String>,
 }
 
 /// The metric that every probe has, by which a report counts them.

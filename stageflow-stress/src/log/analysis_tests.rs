@@ -4,6 +4,7 @@ use super::super::detectors::ERROR_RULE;
 use super::super::digest::DetectorOutcome as Outcome;
 use super::super::excerpt;
 use super::super::format::{Header, LogRecord, Route, write_header, write_record};
+use super::super::trace::Kind;
 use super::*;
 use crate::classify::Severity;
 use crate::finding::FindingType;

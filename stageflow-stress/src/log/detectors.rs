@@ -2,9 +2,10 @@
 
 use serde_json::json;
 
-use super::analysis::{AnalysisInput, ErrorGroup};
+use super::analysis::AnalysisInput;
 use super::detect::{Hit, Verdict};
 use super::digest::{DetectorOutcome, DetectorResult, LogDigest, Observation};
+use super::groups::ErrorGroup;
 use super::measured::MEASURED;
 use crate::classify::Severity;
 use crate::finding::{Finding, FindingType};

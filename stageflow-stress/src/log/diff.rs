@@ -3,6 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use serde_json::{Value, json};
+
 use super::digest::Compared;
 use super::mask::MASK;
 use super::profile::{Kept, Profile};
@@ -16,6 +18,8 @@ const FALSE_DISCOVERIES: f64 = 0.05;
 const RATIO: f64 = 3.0;
 /// Steps that are listed.
 const EDGES: usize = 50;
+/// Changes that go into the numbers of a log.
+const LISTED: usize = 20;
 
 /// How a template changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -67,6 +71,21 @@ pub(crate) struct Change {
 }
 
 impl Change {
+    /// For programs.
+    pub fn json(&self) -> Value {
+        json!({
+            "kind": self.kind.as_str(),
+            "template_id": format!("{:016x}", super::hash::stable(&self.text)),
+            "template": self.text,
+            "level": self.level,
+            "before": self.before,
+            "after": self.after,
+            "p": self.p,
+            "line": self.line,
+            "sample": self.sample,
+        })
+    }
+
     /// Whether it is worth a line of a finding: what is new or gone, and changes of frequency beyond chance.
     pub fn is_notable(&self) -> bool {
         match self.kind {
@@ -111,7 +130,20 @@ impl Difference {
             new_steps: self.new_steps.len() as u64,
             gone_steps: self.gone_steps.len() as u64,
             frequencies_not_compared: self.no_rates.clone(),
+            changes: self.changes.iter().take(LISTED).map(Change::json).collect(),
+            steps: self.steps(LISTED / 2),
         }
+    }
+
+    /// So many of the steps that only one side took, of each side.
+    pub fn steps(&self, most: usize) -> Vec<Value> {
+        let mut steps = Vec::new();
+        for (kind, list) in [("new", &self.new_steps), ("gone", &self.gone_steps)] {
+            for (from, to, n) in list.iter().take(most) {
+                steps.push(json!({ "kind": kind, "from": from, "to": to, "count": n }));
+            }
+        }
+        steps
     }
 }
 

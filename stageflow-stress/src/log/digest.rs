@@ -228,6 +228,12 @@ pub struct Compared {
     pub gone_steps: u64,
     /// Why frequencies were not compared; null where they were.
     pub frequencies_not_compared: Option<String>,
+    /// The templates that differ, most telling first; those that are beyond a page are left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<serde_json::Value>,
+    /// The steps that differ, those that are new before those that are gone, as many.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<serde_json::Value>,
 }
 
 /// Records of one target.

@@ -163,7 +163,13 @@ impl Record<'_> {
 
     /// Whether a text is a part of its message.
     pub fn holds(&self, text: &str) -> bool {
-        (text.as_ptr() as usize).wrapping_sub(self.message.as_ptr() as usize) <= self.message.len()
+        match &self.message {
+            // The parts of a message that stands in the file stand there too.
+            Cow::Borrowed(message) => {
+                (text.as_ptr() as usize).wrapping_sub(message.as_ptr() as usize) <= message.len()
+            }
+            Cow::Owned(message) => message.contains(text),
+        }
     }
 
     /// When it was emitted, in microseconds since the epoch; 0 where it has no time.
@@ -250,6 +256,9 @@ impl Texts {
 
     /// Like [`Texts::add`], for a text that probably is the one that stood in that place of the record before.
     pub fn again(&mut self, place: usize, text: &str) -> Sym {
+        if text.is_empty() {
+            return 0;
+        }
         if place >= self.recent.len() {
             return self.add(text);
         }

@@ -1,5 +1,5 @@
 //! How often the detectors were right on logs whose truth is known. Written by the test that measures it
-//! (`STAGEFLOW_TESTS_WRITE=1 cargo test --release -p stageflow-stress --lib planted`); do not edit.
+//! (`STAGEFLOW_TESTS_WRITE=1 cargo test -p stageflow-stress --lib planted`); do not edit.
 
 /// A kind of defect, and how often its detector found it.
 #[derive(Debug, Clone, Copy)]
@@ -20,6 +20,10 @@ const fn m(detector: u8, defect: &'static str, planted: u64, found: u64, alarms:
     Measured { detector, defect, planted, found, alarms }
 }
 
+/// The seed of the logs, and how many there are of each kind.
+#[cfg(test)]
+pub const PUBLISHED: (u64, u64) = (1796140489854252530, 210);
+
 /// By detector and defect.
 pub const MEASURED: &[Measured] = &[
     m(1, "lines of no format", 210, 210, 0),
@@ -37,11 +41,11 @@ pub const MEASURED: &[Measured] = &[
     m(12, "a record that lost its run", 210, 210, 0),
     m(12, "the id of another run", 210, 210, 0),
     m(13, "a new kind of record", 210, 210, 0),
-    m(14, "another path for the same input", 210, 210, 0),
+    m(14, "another path for the same input", 210, 210, 1),
     m(15, "a stage that ends twice", 210, 210, 0),
     m(15, "work after the end of its pipeline", 210, 210, 0),
     m(16, "a stage that never ends", 210, 210, 0),
-    m(17, "a success that nobody logged", 210, 204, 0),
+    m(17, "a success that nobody logged", 210, 210, 0),
     m(18, "errors at a fixed interval", 210, 210, 0),
     m(19, "an error in a test that passes", 210, 210, 0),
     m(20, "a cycle without progress", 210, 210, 0),

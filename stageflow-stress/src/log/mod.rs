@@ -12,6 +12,7 @@ pub mod digest;
 mod event;
 mod excerpt;
 pub mod format;
+mod groups;
 mod hash;
 mod mask;
 mod measured;

@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::analysis::{Analysis, ErrorGroup, GROUPS};
+use super::analysis::Analysis;
 use super::format::Level;
+use super::groups::{ErrorGroup, GROUPS};
 use crate::markdown::{Doc, Inline, count};
 
 /// Errors that the page shows in full; the rest are in the file of errors.

@@ -2,66 +2,72 @@
 
 use std::borrow::Cow;
 
-use super::event::{Format, Kind, Log, Record};
-use super::format::{LogRecord, ParsedLog, SpanEvent};
+use super::event::{Format, KEYS, Kind, Log, Record, SPAN, TARGET, THREAD};
+use super::format::{LogRecord, SpanEvent};
+use super::parse::{holes, walk};
 use super::read::raw_head;
 
-/// Takes a file of our own format over.
-pub(super) fn neutral<'a>(parsed: &'a ParsedLog<'a>, log: &mut Log<'a>) {
+/// Reads a file of our own format.
+pub(super) fn read<'a>(text: &'a str, log: &mut Log<'a>) {
+    let mut numbers = Vec::new();
+    let parsed = walk(text, &mut |event, record, line| {
+        // What the renderer says of spans that are still open has no number.
+        if record.seq > 0 || event.is_none() {
+            numbers.push(record.seq);
+        }
+        let kind = match event {
+            None => Kind::Event,
+            Some(SpanEvent::New) => Kind::Open,
+            Some(SpanEvent::Close) => Kind::Close,
+            Some(SpanEvent::Fields) => Kind::Fields,
+            Some(_) => return,
+        };
+        take(record, line as u32, kind, log);
+    });
     log.lines = parsed.lines;
     log.torn = parsed.torn;
     log.unparsed = parsed.unparsed;
     log.header = parsed.header.0.len() as u64;
-    log.holes = parsed.holes();
-    log.formats[Format::Own as usize] = parsed.records.len() as u64;
-    for record in &parsed.records {
-        log.routes[record.route as usize] += 1;
-    }
-    log.records.reserve(parsed.records.len() + parsed.spans.len());
-    for (record, line) in parsed.records.iter().zip(&parsed.at_line) {
-        take(record, *line as u32, Kind::Event, log);
-    }
-    for span in &parsed.spans {
-        let kind = match span.event {
-            SpanEvent::New => Kind::Open,
-            SpanEvent::Close => Kind::Close,
-            SpanEvent::Fields => Kind::Fields,
-            _ => continue,
-        };
-        take(&span.record, span.line as u32, kind, log);
-    }
+    log.holes = holes(&mut numbers);
+    log.formats[Format::Own as usize] = log.routes.iter().sum();
     log.numbered = log.records.iter().any(|record| record.seq != 0);
     log.spanned = log.records.iter().any(|record| record.span_id != 0);
     // Writers of several threads hand in their records a little late; the numbers were given when they were emitted.
     log.records.sort_by_key(|record| record.seq);
 }
 
-fn take<'a>(own: &'a LogRecord<'a>, line: u32, kind: Kind, log: &mut Log<'a>) {
+fn take<'a>(own: &mut LogRecord<'a>, line: u32, kind: Kind, log: &mut Log<'a>) {
     let start = log.fields.len() as u32;
-    for (key, value) in &own.fields {
-        let key = log.texts.add(key);
-        log.fields.push((key, Cow::Borrowed(value)));
+    for (place, (key, value)) in own.fields.drain(..).enumerate() {
+        log.fields.push((log.texts.again(KEYS + 1 + place, &key), value));
     }
     let mut record = Record {
         kind: if own.level.is_none() && kind == Kind::Event { Kind::Raw } else { kind },
         line,
-        lines: 1 + own.message.bytes().filter(|b| *b == b'\n').count() as u32,
+        lines: 1,
         seq: own.seq,
         micros: own.micros as i64,
         mono: own.nanos.unwrap_or(0),
         level: own.level,
-        thread: log.texts.add(&own.thread),
-        span: log.texts.add(&own.span),
+        thread: log.texts.again(THREAD, &own.thread),
+        span: log.texts.again(SPAN, &own.span),
         span_id: own.span_id,
         parent: own.parent_id,
-        target: log.texts.add(&own.target),
-        callsite: log.texts.add(&own.callsite),
-        message: Cow::Borrowed(&own.message),
+        target: log.texts.again(TARGET, &own.target),
+        callsite: log.texts.again(KEYS, &own.callsite),
+        message: std::mem::take(&mut own.message),
         ..Record::default()
     };
+    // A message of several lines was put together.
+    if let Cow::Owned(message) = &record.message {
+        record.lines += message.bytes().filter(|b| *b == b'\n').count() as u32;
+    }
+    if kind == Kind::Event {
+        log.routes[own.route as usize] += 1;
+    }
     if record.kind == Kind::Raw {
         // A child process may print records of its own.
-        raw_head(&mut record, &own.message, log);
+        raw_head(&mut record, log);
     }
     record.fields = start..log.fields.len() as u32;
     log.records.push(record);
@@ -70,7 +76,7 @@ fn take<'a>(own: &'a LogRecord<'a>, line: u32, kind: Kind, log: &mut Log<'a>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::log::format::{Header, Route, parse, write_header, write_record};
+    use crate::log::format::{Header, Route, write_header, write_record};
 
     #[test]
     fn a_child_tells_its_own_time_where_it_can_be_believed() {
@@ -98,9 +104,8 @@ mod tests {
             };
             write_record(&mut text, &record);
         }
-        let parsed = parse(&text);
         let mut log = Log::default();
-        neutral(&parsed, &mut log);
+        read(&text, &mut log);
         let before: Vec<(i64, u64)> = log
             .records
             .iter()

@@ -84,7 +84,7 @@ impl Options {
     /// assert_eq!(report.findings().len(), 1); // `closed` is missing
     /// ```
     pub fn expect_log(mut self, text: impl Into<String>, times: impl std::ops::RangeBounds<u64>) -> Self {
-        self.rules.expect(text.into(), &times);
+        self.rules.expected.push(Expected::new(text.into(), &times));
         self
     }
 
@@ -366,7 +366,7 @@ impl Diff {
             "after": self.after,
             "same": self.difference.same,
             "frequencies_not_compared": self.difference.no_rates,
-            "changes": self.difference.changes.iter().map(change).collect::<Vec<_>>(),
+            "changes": self.difference.changes.iter().map(Change::json).collect::<Vec<_>>(),
             "new_steps": steps(&self.difference.new_steps),
             "gone_steps": steps(&self.difference.gone_steps),
         })
@@ -383,20 +383,6 @@ impl Diff {
         difference(&mut doc, &self.difference, 50);
         doc.finish()
     }
-}
-
-fn change(change: &Change) -> Value {
-    json!({
-        "kind": change.kind.as_str(),
-        "template_id": format!("{:016x}", super::hash::stable(&change.text)),
-        "template": change.text,
-        "level": change.level,
-        "before": change.before,
-        "after": change.after,
-        "p": change.p,
-        "line": change.line,
-        "sample": change.sample,
-    })
 }
 
 /// The tables of a difference.
@@ -444,24 +430,6 @@ pub(super) fn difference(doc: &mut Doc, difference: &Difference, shown: usize) {
                 .take(shown)
                 .map(|(from, to, n)| [from.as_str().into(), to.as_str().into(), n.to_string().into()]),
         );
-    }
-}
-
-impl Rules {
-    /// A record that must be there so often.
-    pub(crate) fn expect(&mut self, text: String, times: &impl std::ops::RangeBounds<u64>) {
-        use std::ops::Bound;
-        let at_least = match times.start_bound() {
-            Bound::Included(n) => *n,
-            Bound::Excluded(n) => n.saturating_add(1),
-            Bound::Unbounded => 0,
-        };
-        let at_most = match times.end_bound() {
-            Bound::Included(n) => *n,
-            Bound::Excluded(n) => n.saturating_sub(1),
-            Bound::Unbounded => u64::MAX,
-        };
-        self.expected.push(Expected { text, at_least, at_most });
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::digest::Execution;
 use super::profile::Profile;
+use crate::journal::record::{LogRule, LogRuleKind};
 
 /// What the author of a test declares of its log, and what is known of the run.
 #[derive(Debug, Clone, Default)]
@@ -59,6 +60,22 @@ impl std::fmt::Display for Expected {
 }
 
 impl Expected {
+    /// A record that must be there so often.
+    pub fn new(text: String, times: &impl std::ops::RangeBounds<u64>) -> Self {
+        use std::ops::Bound;
+        let at_least = match times.start_bound() {
+            Bound::Included(n) => *n,
+            Bound::Excluded(n) => n.saturating_add(1),
+            Bound::Unbounded => 0,
+        };
+        let at_most = match times.end_bound() {
+            Bound::Included(n) => *n,
+            Bound::Excluded(n) => n.saturating_sub(1),
+            Bound::Unbounded => u64::MAX,
+        };
+        Expected { text, at_least, at_most }
+    }
+
     /// How often, in words.
     pub fn bounds(&self) -> String {
         match (self.at_least, self.at_most) {
@@ -102,10 +119,61 @@ impl std::fmt::Display for Missing {
 }
 
 impl Rules {
+    /// Takes a declaration, part by part as the journal holds it, and returns what the journal is told. The same happens
+    /// while the test runs and when its log is analysed after a crash. Parts of another version declare nothing.
+    pub fn declare(&mut self, kind: LogRuleKind, parts: Vec<String>, why: Option<String>) -> LogRule {
+        let text = self.take(kind, &parts, why.as_deref()).unwrap_or_else(|| parts.join(" "));
+        LogRule { kind, text, why, parts }
+    }
+
+    /// What was declared, in words.
+    fn take(&mut self, kind: LogRuleKind, parts: &[String], why: Option<&str>) -> Option<String> {
+        Some(match (kind, parts) {
+            (LogRuleKind::ExpectErrors, [text]) => {
+                self.expected_errors.push(text.clone());
+                text.clone()
+            }
+            (LogRuleKind::ExpectLog, [text, least, most]) => {
+                let (at_least, at_most) = (least.parse().ok()?, most.parse().ok()?);
+                said(&mut self.expected, Expected { text: text.clone(), at_least, at_most })
+            }
+            (LogRuleKind::Pair, [start, key, ends @ ..]) => {
+                let pair = Pair { start: start.clone(), ends: ends.to_vec(), key: key.clone() };
+                said(&mut self.pairs, pair)
+            }
+            (LogRuleKind::States, [name, key, field, steps @ ..]) => {
+                let (steps, []) = steps.as_chunks::<2>() else { return None };
+                let machine = Machine {
+                    name: name.clone(),
+                    key: key.clone(),
+                    field: field.clone(),
+                    steps: steps.iter().map(|[from, to]| (from.clone(), to.clone())).collect(),
+                };
+                said(&mut self.machines, machine)
+            }
+            (LogRuleKind::Correlate, [field]) => {
+                self.correlation.push(field.clone());
+                field.clone()
+            }
+            (LogRuleKind::Waive, [detector, text]) => {
+                let (detector, why) = (detector.parse().ok()?, why.unwrap_or_default().to_owned());
+                said(&mut self.waived, Waiver { detector, text: text.clone(), why })
+            }
+            _ => return None,
+        })
+    }
+
     /// All reasons in one sentence.
     pub fn missing(&self) -> String {
         self.losses.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
     }
+}
+
+/// Adds a declaration, and says it in words.
+fn said<T: std::fmt::Display>(list: &mut Vec<T>, new: T) -> String {
+    let text = new.to_string();
+    list.push(new);
+    text
 }
 
 /// Two logs of the same thing, in short.
@@ -154,4 +222,56 @@ pub(crate) struct Machine {
     pub field: String,
     /// Allowed steps. The first state of an instance is one that is the source of a step from `""`, where there is any.
     pub steps: Vec<(String, String)>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_journal_holds_declares_the_same_again() {
+        use LogRuleKind as K;
+        let declared: [(K, &[&str], &str); 6] = [
+            (K::ExpectErrors, &["disk is full"], "disk is full"),
+            (K::ExpectLog, &["closed", "1", "3"], "closed, 1 to 3"),
+            (
+                K::Pair,
+                &["taken", "lock", "given back", "expired"],
+                "taken … given back or expired, joined by lock",
+            ),
+            (K::States, &["order", "id", "state", "", "made", "made", "paid"], "order:  → made, made → paid"),
+            (K::Correlate, &["order_id"], "order_id"),
+            (K::Waive, &["8", "visited"], "D8: visited"),
+        ];
+        let (mut first, mut second) = (Rules::default(), Rules::default());
+        for (kind, parts, text) in declared {
+            let parts = parts.iter().map(|part| (*part).to_owned()).collect();
+            let told = first.declare(kind, parts, Some("because".to_owned()));
+            assert_eq!(told.text, text);
+            let line = serde_json::to_string(&told).unwrap();
+            let read: LogRule = serde_json::from_str(&line).unwrap();
+            assert_eq!(second.declare(read.kind, read.parts, read.why), told);
+        }
+        assert_eq!(format!("{first:?}"), format!("{second:?}"));
+        assert_eq!(second.machines[0].steps.len(), 2);
+        assert_eq!((second.expected[0].at_least, second.expected[0].at_most), (1, 3));
+        assert_eq!(second.waived[0].why, "because");
+    }
+
+    #[test]
+    fn parts_that_are_not_understood_declare_nothing() {
+        use LogRuleKind as K;
+        let mut rules = Rules::default();
+        let untouched = format!("{rules:?}");
+        for (kind, parts) in [
+            (K::ExpectLog, vec!["closed"]),
+            (K::ExpectLog, vec!["closed", "one", "3"]),
+            (K::States, vec!["order", "id", "state", "made"]),
+            (K::Waive, vec!["300", "visited"]),
+            (K::Correlate, vec![]),
+        ] {
+            rules.declare(kind, parts.into_iter().map(str::to_owned).collect(), None);
+        }
+        assert_eq!(format!("{rules:?}"), untouched);
+    }
 }

@@ -40,7 +40,9 @@ impl AuditValue {
     #[must_use]
     pub fn variant(name: &str, fields: AuditValue) -> Self {
         match fields {
-            AuditValue::Keyed(key, fields) => AuditValue::Keyed(key, Box::new(AuditValue::map([(name, *fields)]))),
+            AuditValue::Keyed(key, fields) => {
+                AuditValue::Keyed(key, Box::new(AuditValue::map([(name, *fields)])))
+            }
             fields => AuditValue::map([(name, fields)]),
         }
     }

@@ -130,9 +130,8 @@ pub(super) fn pairs<'a>(control: &Arm, singles: impl Iterator<Item = &'a ArmSeen
 pub(super) fn repeats(control: &Arm, seed: u64) -> Plans {
     let repeats = control.seen().repeats.unwrap_or(REPEATS);
     // 53 bits, which every reader of JSON keeps.
-    let jittered = |n: u64| {
-        FaultPlan::new().jittered(seed_of(&["repeat", &seed.to_string(), &n.to_string()]) >> 11)
-    };
+    let jittered =
+        |n: u64| FaultPlan::new().jittered(seed_of(&["repeat", &seed.to_string(), &n.to_string()]) >> 11);
     Plans { plans: (0..repeats).map(jittered).collect(), left_out: 0 }
 }
 

@@ -108,7 +108,10 @@ impl RunEvidence {
                     || "it was not looked at".to_owned(),
                     |(last, expected)| state_said(&expected.differences(last)),
                 );
-                add(Strategy::StateAudit, format!("the state `{name}` is not that of the control run: {what}"));
+                add(
+                    Strategy::StateAudit,
+                    format!("the state `{name}` is not that of the control run: {what}"),
+                );
             }
         }
         seen

@@ -73,7 +73,9 @@ impl AuditValue {
 
 fn differ(at: &str, before: &AuditValue, after: &AuditValue, found: &mut Vec<String>) {
     if before.key() != after.key() {
-        let key = |value: &AuditValue| value.key().map_or_else(|| "no key".to_owned(), |key| format!("the key {key}"));
+        let key = |value: &AuditValue| {
+            value.key().map_or_else(|| "no key".to_owned(), |key| format!("the key {key}"))
+        };
         found.push(format!("{} has {} instead of {}", told(at), key(after), key(before)));
     }
     match (before.value(), after.value()) {
@@ -149,7 +151,8 @@ fn moved(at: &str, before: &Named<'_>, after: &Named<'_>, found: &mut Vec<String
         list.iter().map(|(key, _)| key.as_str()).filter(|key| known.contains(key)).collect()
     }
     let (one, other) = (common(before, after), common(after, before));
-    let moved: Vec<&str> = one.iter().zip(&other).filter(|(one, other)| one != other).map(|(_, key)| *key).collect();
+    let moved: Vec<&str> =
+        one.iter().zip(&other).filter(|(one, other)| one != other).map(|(_, key)| *key).collect();
     if !moved.is_empty() {
         found.push(format!("{} has elements in another order: {}", told(at), moved.join(", ")));
     }
@@ -178,7 +181,10 @@ mod tests {
         let (tea, bread) = (line("tea", 1), line("bread", 2));
         assert_eq!(told(&[tea.clone(), bread.clone()], &[tea.clone(), bread.clone()]), [""; 0]);
         // By position, everything after a missing element would be another.
-        assert_eq!(told(&[tea.clone(), bread.clone()], std::slice::from_ref(&bread)), ["`/lines/tea` is missing"]);
+        assert_eq!(
+            told(&[tea.clone(), bread.clone()], std::slice::from_ref(&bread)),
+            ["`/lines/tea` is missing"]
+        );
         assert_eq!(
             told(std::slice::from_ref(&bread), &[tea.clone(), bread.clone()]),
             ["`/lines/tea` is new: {count, sku}"]
@@ -201,7 +207,10 @@ mod tests {
     #[test]
     fn without_keys_position_decides() {
         let list = |items: &[&str]| items.snapshot();
-        assert_eq!(list(&["a", "b"]).differences(&list(&["b"])), ["`/0` is \"b\" instead of \"a\"", "`/1` is missing"]);
+        assert_eq!(
+            list(&["a", "b"]).differences(&list(&["b"])),
+            ["`/0` is \"b\" instead of \"a\"", "`/1` is missing"]
+        );
     }
 
     #[test]

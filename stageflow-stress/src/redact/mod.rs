@@ -6,6 +6,7 @@
 //! Most texts hold nothing of the kind. [`text`] finds that out in one pass over the bytes, without copying them.
 
 mod marker;
+mod numbers;
 mod rules;
 mod shapes;
 

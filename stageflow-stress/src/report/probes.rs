@@ -35,7 +35,8 @@ pub(super) fn roll_up(state: &RunState) -> RollUp {
             all.bounded += 1;
             all.worst = Some(all.worst.map_or(*value, |worst| worst.max(*value)));
         }
-        let Some(what) = name.strip_prefix("probe ").filter(|_| matches!(unit.as_str(), "faults" | "runs")) else {
+        let Some(what) = name.strip_prefix("probe ").filter(|_| matches!(unit.as_str(), "faults" | "runs"))
+        else {
             continue;
         };
         let at = *places.entry(name).or_insert_with(|| {
@@ -46,7 +47,8 @@ pub(super) fn roll_up(state: &RunState) -> RollUp {
     }
     // One that was skipped or did not get through its phases has shown nothing.
     let silent = state.tests.iter().filter(|test| {
-        test.start.kind == "silent_failure_probe" && !test.metrics.iter().any(|metric| metric.name == PROBE_ARMED)
+        test.start.kind == "silent_failure_probe"
+            && !test.metrics.iter().any(|metric| metric.name == PROBE_ARMED)
     });
     all.probes += silent.count();
     all

@@ -43,7 +43,11 @@ pub fn analyse(state: &RunState) {
             continue;
         }
         let trace = write_crashed_trace(state, test, &log);
-        let rules = Rules { losses: vec![Missing::Told(CUT.to_owned())], ..Rules::default() };
+        let mut rules = Rules { losses: vec![Missing::Told(CUT.to_owned())], ..Rules::default() };
+        for rule in &test.log_rules {
+            rules.declare(rule.kind, rule.parts.clone(), rule.why.clone());
+        }
+        let expected: Vec<&str> = rules.expected_errors.iter().map(String::as_str).collect();
         let summary = LogSummary::default();
         let mut analysis = analyze(
             &bytes,
@@ -54,7 +58,7 @@ pub fn analyse(state: &RunState) {
                 reproduce: &test.start.reproduce,
                 passed: Some(false),
                 summary: &summary,
-                expected: &[],
+                expected: &expected,
                 rules: Some(&rules),
             },
         );
@@ -117,4 +121,30 @@ pub fn write_trace(run: &Path, stem: &str, trace: &serde_json::Value, test: &str
             .map(|()| path)
     });
     written.inspect_err(|error| say!("stageflow-stress: cannot write the trace of {test}: {error}")).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn traces_of_one_moment_are_kept_side_by_side() {
+        let run = tempfile::tempdir().unwrap();
+        let paths: std::collections::BTreeSet<_> = std::thread::scope(|scope| {
+            let writers: Vec<_> = (0..8)
+                .map(|n| {
+                    let run = run.path();
+                    scope.spawn(move || write_trace(run, "trace_20260114T150000_pay", &n.into(), "pay"))
+                })
+                .collect();
+            writers.into_iter().map(|writer| writer.join().unwrap().unwrap()).collect()
+        });
+        let mut kept: Vec<String> = paths.iter().map(|path| fs::read_to_string(path).unwrap()).collect();
+        kept.sort();
+        assert_eq!(kept, ["0", "1", "2", "3", "4", "5", "6", "7"]);
+        for path in paths {
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            assert!(name.starts_with("trace_20260114T150000_pay") && name.ends_with(".json"), "{name}");
+        }
+    }
 }

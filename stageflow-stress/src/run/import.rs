@@ -94,8 +94,10 @@ pub(crate) fn import_as_run(
     settings: &Settings,
     entry: &EntryInfo,
     document: &Document,
-    source: &str,
+    file: &Path,
 ) -> Result<ImportedRun, ImportError> {
+    // The name alone: the same document is the same import on every machine.
+    let source = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let metadata = &document.metadata;
     let digest = hmac_sha256::Hash::hash(&document.to_json());
     let identity = metadata.agent_run_id.as_deref().and_then(|id| id.parse::<uuid::Uuid>().ok());
@@ -105,20 +107,29 @@ pub(crate) fn import_as_run(
         uuid::Builder::from_custom_bytes(bytes).into_uuid()
     });
     let fact = |fact, value: &Option<String>| value.clone().map(|value| ContextFact { fact, value });
+    let mut facts: Vec<ContextFact> = [
+        fact(Fact::AgentModel, &metadata.agent_model),
+        fact(Fact::StageflowVersion, &metadata.stageflow_version),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    for fact in super::foreign_config::beside(file) {
+        // What the document says itself goes before.
+        let said = matches!(fact.fact, Fact::AgentModel | Fact::StageflowVersion)
+            && facts.iter().any(|known| known.fact == fact.fact);
+        if !said {
+            facts.push(fact);
+        }
+    }
     let origin = Origin {
         uuid: uuid.to_string(),
         started_at: metadata.started_at.clone().filter(|at| is_rfc3339(at)),
-        facts: [
-            fact(Fact::AgentModel, &metadata.agent_model),
-            fact(Fact::StageflowVersion, &metadata.stageflow_version),
-        ]
-        .into_iter()
-        .flatten()
-        .collect(),
+        facts,
     };
     let dir = claim_import(settings, entry, origin)
         .map_err(|source| ImportError::Io { path: settings.runs.clone(), source })?;
-    let new = write(&dir, document, source)?;
+    let new = write(&dir, document, &source)?;
     Ok(ImportedRun { dir, new })
 }
 

@@ -8,6 +8,8 @@ mod crashed;
 mod environment;
 mod files;
 mod fold;
+#[cfg(feature = "cli")]
+mod foreign_config;
 mod handover;
 mod history;
 mod ignored;

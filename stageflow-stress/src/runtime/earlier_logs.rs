@@ -12,8 +12,8 @@ use crate::log::rules::{Comparison, Rules, Side};
 const RUNS: usize = 10;
 /// A log beyond this is not read again.
 const BYTES: u64 = 8 << 20;
-/// Attempts that the history holds.
-const ATTEMPTS: usize = 20;
+/// Executions that the history holds.
+const EXECUTIONS: usize = 21;
 
 /// Adds to the rules what there is to compare with. `run` is the folder of this run, `passed` whether nothing was red.
 pub fn look_back(rules: &mut Rules, run: &Path, slug: &str, passed: bool) {
@@ -30,8 +30,7 @@ pub fn look_back(rules: &mut Rules, run: &Path, slug: &str, passed: bool) {
         let name = folder_name(run);
         let earlier = digest.history.iter().filter(|execution| execution.run == name).cloned();
         history.extend(earlier.chain([digest.execution(&name)]));
-        let most = history.len().saturating_sub(ATTEMPTS + 1);
-        history.drain(1.min(history.len())..1.min(history.len()) + most);
+        shorten(&mut history, &name);
         // Two that went the same way have nothing to explain.
         let other =
             history.iter().rev().find(|execution| execution.run == name && execution.passed == Some(!passed));
@@ -48,6 +47,21 @@ pub fn look_back(rules: &mut Rules, run: &Path, slug: &str, passed: bool) {
         }
     }
     rules.history = history;
+}
+
+/// Forgets the oldest attempts beyond what a history holds. What later ones are compared with stays, however old it is: the last
+/// good run, and of this run the last attempt that passed and the last that did not.
+fn shorten(history: &mut Vec<Execution>, run: &str) {
+    let last = |passed| history.iter().rposition(|execution| execution.passed == Some(passed));
+    let kept = [last(true), last(false)];
+    let mut surplus = history.len().saturating_sub(EXECUTIONS);
+    let mut at = 0;
+    history.retain(|execution| {
+        let stays = surplus == 0 || execution.run != run || kept.contains(&Some(at));
+        surplus -= usize::from(!stays);
+        at += 1;
+        stays
+    });
 }
 
 fn said(passed: bool) -> &'static str {
@@ -220,8 +234,28 @@ mod tests {
             last = Some(execute(&run, &format!("a{n}.log"), GOOD, true));
         }
         let history = last.unwrap().history;
-        assert_eq!(history.len(), ATTEMPTS + 1);
+        assert_eq!(history.len(), EXECUTIONS);
         assert_eq!(history[0].run, "run-2026-01-14-001");
-        assert_eq!(file_name(&history[ATTEMPTS].log), "a23.log");
+        assert_eq!(file_name(&history[1].log), "a4.log");
+        assert_eq!(file_name(&history[EXECUTIONS - 1].log), "a23.log");
+    }
+
+    #[test]
+    fn the_last_attempt_that_went_the_other_way_is_not_forgotten() {
+        let runs = tempfile::tempdir().unwrap();
+        let run = runs.path().join("run-2026-01-14-001");
+        execute(&run, "first.log", BAD, false);
+        execute(&run, "good.log", GOOD, true);
+        let mut last = None;
+        for n in 0..25 {
+            last = Some(execute(&run, &format!("a{n}.log"), BAD, false));
+        }
+        let last = last.unwrap();
+        assert_eq!(last.history.len(), EXECUTIONS);
+        // There is no good run before this one, so nothing but that attempt is exempt.
+        let logs: Vec<&str> = last.history.iter().take(2).map(|earlier| file_name(&earlier.log)).collect();
+        assert_eq!(logs, ["good.log", "a4.log"]);
+        let [compared] = last.comparisons.as_slice() else { panic!("{:?}", last.comparisons) };
+        assert_eq!(compared.before, "an attempt that passed (good.log)");
     }
 }

@@ -81,7 +81,8 @@ fn run(def: &'static TestDef) -> Result<TestStatus, String> {
     let inner = &cx.inner;
     end::begin(inner);
     inner.record(Record::TestStart(Box::new(inner.start.clone())));
-    for rule in setup::log_rules(def) {
+    let declared = setup::log_rules(def, &mut inner.collected().log_rules);
+    for rule in declared {
         inner.record(Record::LogRule(rule));
     }
     capture::register(&inner.active);

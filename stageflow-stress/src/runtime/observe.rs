@@ -15,7 +15,7 @@ use crate::log::analysis::Analysis;
 use crate::log::format::{Level, parse};
 use crate::log::profile::Profile;
 use crate::log::public::profile_of_part;
-use crate::log::rules::{Comparison, Side, Waiver};
+use crate::log::rules::{Comparison, Side};
 use crate::log::{AnalysisInput, analyze};
 use crate::markdown::count;
 use crate::probe::{CheckSeen, Evidence, GoldenSeen, LogLine, PanicSeen};
@@ -52,9 +52,6 @@ fn analyse_log(
     // An announced panic is an announced error too.
     let expected: Vec<&str> = options.expect_errors.iter().copied().chain(options.expect_panic).collect();
     let mut rules = inner.log_rules();
-    for (detector, text, why) in options.waive_log {
-        rules.waived.push(Waiver { detector: *detector, text: (*text).to_owned(), why: (*why).to_owned() });
-    }
     look_back(&mut rules, &inner.run.dir, &inner.start.slug, passed);
     rules.comparisons.extend(arms(inner, log));
     let analysis = analyze(

@@ -10,6 +10,7 @@ use crate::capture::{Active, LogFile};
 use crate::context::{Background, Collected, Inner, TestContext};
 use crate::journal::record::{LogRule, LogRuleKind, TestStart};
 use crate::log::format::Header;
+use crate::log::rules::Rules;
 use crate::registry::{Body, Flavor, TestDef, TestKind};
 use crate::roadmap::Entry;
 use crate::run::{Run, create_unique, file_time, shown_below, slug, state::EntryInfo};
@@ -92,20 +93,18 @@ pub fn set_up(session: &'static Session, def: &'static TestDef) -> Result<TestCo
     })
 }
 
-/// What the attribute declares of the log.
-pub fn log_rules(def: &TestDef) -> Vec<LogRule> {
+/// Takes what the attribute declares of the log.
+pub fn log_rules(def: &TestDef, rules: &mut Rules) -> Vec<LogRule> {
     let options = &def.options;
-    let errors = options.expect_errors.iter().map(|text| LogRule {
-        kind: LogRuleKind::ExpectErrors,
-        text: (*text).to_owned(),
-        why: None,
-    });
-    let waivers = options.waive_log.iter().map(|(detector, text, why)| LogRule {
-        kind: LogRuleKind::Waive,
-        text: format!("D{detector}: {}", if text.is_empty() { "all that it sees" } else { text }),
-        why: Some((*why).to_owned()),
-    });
-    errors.chain(waivers).collect()
+    let mut declared = Vec::new();
+    for text in options.expect_errors {
+        declared.push(rules.declare(LogRuleKind::ExpectErrors, vec![(*text).to_owned()], None));
+    }
+    for (detector, text, why) in options.waive_log {
+        let parts = vec![detector.to_string(), (*text).to_owned()];
+        declared.push(rules.declare(LogRuleKind::Waive, parts, Some((*why).to_owned())));
+    }
+    declared
 }
 
 /// The run folder of the test's entry.

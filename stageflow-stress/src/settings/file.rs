@@ -56,6 +56,8 @@ impl CitationTable {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Context {
+    // Run configurations of other tools have this name.
+    #[serde(alias = "industry_vertical")]
     industry: Option<String>,
     persona: Option<String>,
     deployment_mode: Option<String>,
@@ -147,5 +149,12 @@ mod tests {
                 (Fact::Parameter, "width=500".to_owned()),
             ]
         );
+    }
+
+    #[test]
+    fn the_industry_has_the_name_of_other_tools_too() {
+        let file: File = toml::from_str("[context]\nindustry_vertical = \"retail\"\n").unwrap();
+        let facts = file.context.unwrap().into_facts();
+        assert_eq!((facts[0].fact, facts[0].value.as_str()), (Fact::Industry, "retail"));
     }
 }

@@ -1,4 +1,4 @@
-//! Processor time of the process.
+//! The processor time of the process.
 
 use std::time::Duration;
 

@@ -19,7 +19,10 @@ async fn with_pipelines(cx: &TestContext) -> Outcome<Worker> {
 async fn an_error_goes_to_the_run_whose_task_it_was(cx: &TestContext) -> Outcome {
     let worker = with_pipelines(cx).await?;
     let options = RunOptions::new();
-    let other = { let (worker, options) = (worker.clone(), options.clone()); cx.spawn(async move { worker.run_loaded("waiting", &options).await }) };
+    let other = {
+        let (worker, options) = (worker.clone(), options.clone());
+        cx.spawn(async move { worker.run_loaded("waiting", &options).await })
+    };
     let own = worker.run_loaded("forgetting", &options).await?;
     let other = other.await.map_err(|error| Failure::new(error.to_string()))??;
     cx.check_eq("its own run has it", own.loop_errors.len(), 1);

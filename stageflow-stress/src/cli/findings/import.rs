@@ -14,7 +14,7 @@ use crate::report;
 use crate::run::{import_as_run, read_state};
 
 /// Takes over a document that another tool wrote, as a run: what it says becomes a journal, from which everything is computed
-/// as from any other. Importing it again changes nothing; a later version of it is added to the same run.
+/// as from any other. The `config/run_config.json` beside it tells the setting. Importing it again changes nothing; a later version of it is added to the same run.
 pub fn import(place: &Place, file: &Path, entry: Option<&str>) -> Result<Answer, CliError> {
     let bytes = std::fs::read(file).map_err(CliError::io(file))?;
     let document =
@@ -30,9 +30,7 @@ pub fn import(place: &Place, file: &Path, entry: Option<&str>) -> Result<Answer,
     }
     let mut settings = place.settings.clone();
     settings.runs.clone_from(&place.runs);
-    // The name alone: the same document is the same import on every machine.
-    let source = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let run = import_as_run(&settings, &info, &document, &source)?;
+    let run = import_as_run(&settings, &info, &document, file)?;
     let status = report::status(&read_state(&run.dir).map_err(CliError::io(&run.dir))?).to_string();
     let (shown, n) = (place.shown(&run.dir), document.findings.len());
     let json = json!({ "dir": shown, "findings": n, "imported": run.new, "status": status });

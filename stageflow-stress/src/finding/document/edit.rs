@@ -6,7 +6,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::read::DocumentError;
-use crate::finding::ledger::file::{RawSlices, same_length};
+use super::{RawSlices, escaped, same_length};
 
 /// The document with fields of a finding changed. `None` takes a field out.
 ///
@@ -78,18 +78,7 @@ impl Style {
         if !document.is_ascii() || text.is_ascii() {
             return text;
         }
-        let mut escaped = String::new();
-        for c in text.chars() {
-            if c.is_ascii() {
-                escaped.push(c);
-            } else {
-                let mut units = [0; 2];
-                for unit in c.encode_utf16(&mut units) {
-                    escaped.push_str(&format!("\\u{unit:04x}"));
-                }
-            }
-        }
-        escaped
+        escaped(&text)
     }
 }
 

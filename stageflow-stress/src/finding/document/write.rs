@@ -3,18 +3,17 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
-
+use super::shape::{
+    FindingExtension, Metadata, Out, RunExtension, Written, WrittenEnvironment, WrittenFrequency,
+    WrittenImpact, WrittenKnown, WrittenRecommendation, WrittenReproduction,
+};
 use crate::classify::Severity;
 use crate::finding::ledger;
-use crate::finding::lifecycle::{Resolution, ResolutionType, Transition};
-use crate::finding::model::{
-    Attachment, Classification, Counted, Effort, EvidenceItem, FindingStatus, FindingType, Frequency, Impact,
-    Recommendation, RiskLevel,
-};
+use crate::finding::lifecycle::{Resolution, ResolutionType};
+use crate::finding::model::{FindingStatus, FindingType, Impact, Recommendation};
 use crate::finding::time::is_rfc3339;
-use crate::journal::record::{Fact, KnownAs, Loss, TestStatus};
-use crate::run::state::{RunState, Sighting, StoredFinding};
+use crate::journal::record::{Fact, KnownAs, TestStatus};
+use crate::run::state::{RunState, StoredFinding};
 use crate::schema::Schema;
 
 /// Which schema a findings document follows.
@@ -48,195 +47,6 @@ impl Profile {
 
 /// The statuses of a run that the schema knows.
 const STATUSES: [&str; 4] = ["in_progress", "completed", "failed", "blocked"];
-
-#[derive(Serialize)]
-struct Out<'a> {
-    metadata: Metadata<'a>,
-    findings: Vec<Written<'a>>,
-}
-
-#[derive(Serialize)]
-struct Metadata<'a> {
-    roadmap_entry_id: &'a str,
-    roadmap_entry_title: &'a str,
-    agent_run_id: &'a str,
-    started_at: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    completed_at: Option<&'a str>,
-    status: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    schema_version: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    stageflow_version: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    agent_model: Option<&'a str>,
-    total_findings: usize,
-    summary: &'a str,
-    x_stageflow: RunExtension<'a>,
-}
-
-#[derive(Serialize)]
-struct RunExtension<'a> {
-    format: u32,
-    profile: &'static str,
-    sdk_version: &'static str,
-    run_id: &'a str,
-    entry: &'a str,
-    completed: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    status_detail: Option<&'a str>,
-    tests: BTreeMap<&'static str, usize>,
-    lost: u64,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    losses: &'a [Loss],
-    unreadable_lines: u64,
-    /// Identities of the runs that were merged into this one.
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    shards: &'a [String],
-}
-
-#[derive(Serialize)]
-struct Written<'a> {
-    id: &'a str,
-    #[serde(rename = "type")]
-    kind: FindingType,
-    severity: Severity,
-    title: &'a str,
-    description: &'a str,
-    status: FindingStatus,
-    created_at: &'a str,
-    updated_at: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    resolved_at: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    component: Option<&'a str>,
-    tags: Vec<&'a str>,
-    reproduction: WrittenReproduction<'a>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    impact: Option<WrittenImpact<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    recommendation: Option<WrittenRecommendation<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    resolution: Option<Resolution>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    related_findings: Vec<&'a str>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    attachments: Vec<&'a Attachment>,
-    x_stageflow: FindingExtension<'a>,
-}
-
-#[derive(Serialize)]
-struct WrittenReproduction<'a> {
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    steps: &'a [String],
-    #[serde(skip_serializing_if = "Option::is_none")]
-    code_snippet: Option<&'a str>,
-    environment: WrittenEnvironment<'a>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    frequency: Option<Frequency>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    conditions: Option<&'a str>,
-}
-
-#[derive(Serialize)]
-struct WrittenEnvironment<'a> {
-    os: &'a str,
-    dependencies: BTreeMap<&'a str, &'a str>,
-}
-
-#[derive(Serialize)]
-struct WrittenImpact<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    affected_users: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    data_risk: Option<RiskLevel>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    security_risk: Option<RiskLevel>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    availability_risk: Option<RiskLevel>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    business_impact: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    workaround_available: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    workaround_description: Option<&'a str>,
-}
-
-#[derive(Serialize)]
-struct WrittenRecommendation<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    summary: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    detailed_proposal: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    code_suggestion: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    estimated_effort: Option<Effort>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    breaking_change: Option<bool>,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    alternatives: &'a [String],
-}
-
-/// What the committed file says. Its word for a regression is `resolved`, while the finding is open.
-#[derive(Serialize)]
-struct WrittenKnown<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    id: Option<&'a str>,
-    status: &'a str,
-    why: &'a str,
-    revision: usize,
-    /// Of a regression: the schema has no place for a resolution of an open finding.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    resolution: Option<&'a Resolution>,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    history: &'a [Transition],
-}
-
-#[derive(Serialize)]
-struct FindingExtension<'a> {
-    #[serde(rename = "type")]
-    kind: FindingType,
-    severity: Severity,
-    fingerprint: &'a str,
-    rule: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    key: Option<&'a str>,
-    locator: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    source_line: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    location: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    classification: Option<Classification>,
-    source: &'a str,
-    occurrences: u64,
-    tests: &'a [String],
-    /// What was seen of duplicates of it.
-    #[serde(skip_serializing_if = "is_zero")]
-    duplicate_occurrences: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    frequency: Option<WrittenFrequency>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    known: Option<WrittenKnown<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    duplicate_of: Option<&'a str>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    possible_duplicate_of: Vec<&'a str>,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    aliases: &'a [String],
-    #[serde(skip_serializing_if = "Option::is_none")]
-    ledger_id: Option<String>,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    evidence: &'a [EvidenceItem],
-    /// Other sightings of it.
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    sightings: &'a [Sighting],
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    refused_attachments: Vec<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    foreign: Option<&'a serde_json::Value>,
-}
 
 /// The content of a run's findings.json, in the profile that every reader understands.
 pub fn render(state: &RunState, status: &str, summary: &str) -> Vec<u8> {
@@ -311,9 +121,10 @@ fn written<'a>(
 ) -> Written<'a> {
     let finding = &stored.finding;
     let (kind, severity) = match profile {
-        Profile::Upstream => as_upstream(finding.kind, finding.severity),
-        Profile::Extended => (finding.kind, finding.severity),
+        Profile::Upstream => as_upstream(finding.kind),
+        Profile::Extended => (finding.kind, None),
     };
+    let severity = severity.unwrap_or(finding.severity);
     let status = stored.status();
     let created_at = time_or(&stored.created_at, time_or(&state.info.started_at, "1970-01-01T00:00:00Z"));
 
@@ -413,37 +224,6 @@ fn written<'a>(
     }
 }
 
-/// How often it was seen, with the interval that the count allows.
-#[derive(Serialize)]
-struct WrittenFrequency {
-    seen: u64,
-    trials: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    low: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    high: Option<f64>,
-    confidence: f64,
-}
-
-impl WrittenFrequency {
-    fn of(counted: Counted) -> Self {
-        let interval = counted.interval();
-        // Four digits: the rest is noise, and makes the same records give other bytes on another processor.
-        let short = |bound: f64| (bound * 10_000.0).round() / 10_000.0;
-        WrittenFrequency {
-            seen: counted.seen,
-            trials: counted.trials,
-            low: interval.map(|interval| short(interval.low)),
-            high: interval.map(|interval| short(interval.high)),
-            confidence: 0.95,
-        }
-    }
-}
-
-fn is_zero(number: &u64) -> bool {
-    *number == 0
-}
-
 /// How a finding was resolved. A file that was written by hand says only why.
 fn resolution(known: &KnownAs, status: FindingStatus) -> Option<Resolution> {
     let kind = match status {
@@ -458,13 +238,14 @@ fn resolution(known: &KnownAs, status: FindingStatus) -> Option<Resolution> {
     Some(resolution)
 }
 
-/// Type and severity in the words of the schema. The exact ones are kept under `x_stageflow`, the exact type also as tag.
-fn as_upstream(kind: FindingType, severity: Severity) -> (FindingType, Severity) {
+/// A type in the words of the schema, and the severity that it has there if not its own. The exact
+/// ones are kept under `x_stageflow`, the exact type also as tag.
+pub fn as_upstream(kind: FindingType) -> (FindingType, Option<Severity>) {
     match kind {
-        FindingType::SilentFailure => (FindingType::Reliability, severity),
-        FindingType::LogIssue => (FindingType::Bug, severity),
-        FindingType::Strength => (FindingType::Improvement, Severity::Info),
-        kind => (kind, severity),
+        FindingType::SilentFailure => (FindingType::Reliability, None),
+        FindingType::LogIssue => (FindingType::Bug, None),
+        FindingType::Strength => (FindingType::Improvement, Some(Severity::Info)),
+        kind => (kind, None),
     }
 }
 

@@ -2,6 +2,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::finding::document::Document;
+use crate::finding::model::Counted;
 use crate::finding::{Finding, samples};
 
 const STATUS: &str = "completed";

@@ -12,8 +12,9 @@ use std::path::{Path, PathBuf};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use super::super::document::{RawObject, heal};
+use super::super::document::{RawObject, RawSlices, same_length};
 use super::super::ids::LedgerId;
+use super::style::Style;
 use super::{Ordered, template_of};
 use crate::journal::record::Ledger;
 use crate::run::{locked, write_atomically};
@@ -468,148 +469,6 @@ fn renamed(entry: &LedgerEntry, from: &str, id: LedgerId) -> Result<String, Ledg
     }
     fields.0.push(("aliases".to_owned(), raw(&Value::from(aliases))?));
     Ok(serde_json::to_string_pretty(&fields)?)
-}
-
-/// How a file is written.
-struct Style {
-    /// Line end and indentation before an entry.
-    before_entry: String,
-    /// Line end and indentation before the closing bracket of the list.
-    after_list: String,
-    /// Line end and indentation before a key of the whole.
-    before_key: String,
-    /// What one more step to the right is.
-    step: String,
-    line_end: &'static str,
-    ascii: bool,
-}
-
-impl Style {
-    fn of(bytes: &[u8], list: &Range<usize>, first: Option<&Range<usize>>) -> Self {
-        let text = String::from_utf8_lossy(bytes);
-        let line_end = if text.contains("\r\n") { "\r\n" } else { "\n" };
-        let ascii = bytes.is_ascii() && text.contains("\\u");
-        let space = |range: Range<usize>| -> String {
-            let space = bytes.get(range).unwrap_or_default();
-            String::from_utf8_lossy(space).chars().filter(|c| c.is_ascii_whitespace()).collect()
-        };
-        // Where the key of the list stands: the line it begins on.
-        let line = bytes[..list.start].iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
-        let indent: String = bytes[line..list.start]
-            .iter()
-            .take_while(|b| matches!(b, b' ' | b'\t'))
-            .map(|b| char::from(*b))
-            .collect();
-        let one_line = !bytes.contains(&b'\n');
-        let (before_entry, after_list) = match first {
-            Some(first) => (space(list.start + 1..first.start), indent.clone()),
-            None if one_line => (String::new(), String::new()),
-            None => (format!("{line_end}{indent}{indent}"), indent.clone()),
-        };
-        let before_entry =
-            if first.is_some() && before_entry.is_empty() { " ".to_owned() } else { before_entry };
-        let step = if indent.is_empty() { "  ".to_owned() } else { indent.clone() };
-        Style {
-            after_list: if one_line { String::new() } else { format!("{line_end}{after_list}") },
-            before_key: if one_line { " ".to_owned() } else { format!("{line_end}{indent}") },
-            before_entry,
-            step,
-            line_end,
-            ascii,
-        }
-    }
-
-    /// A pretty-printed entry in the manner of the file. Text that was laid out for another place is moved by its own
-    /// indentation.
-    fn apply(&self, entry: &str) -> String {
-        let own = self.before_entry.trim_start_matches(['\r', '\n']);
-        let multi = self.before_entry.contains('\n');
-        let lines: Vec<&str> = entry.lines().collect();
-        // The closing brace tells how far the text was indented where it came from.
-        let width = |line: &str| line.len() - line.trim_start_matches([' ', '\t']).len();
-        let base = if lines.len() > 1 { lines.last().map_or(0, |last| width(last)) } else { 0 };
-        let inner = lines.get(1).map_or(2, |line| width(line).saturating_sub(base)).max(1);
-        let mut laid = String::new();
-        for (number, line) in lines.iter().enumerate() {
-            if number == 0 {
-                laid.push_str(line.trim_end());
-                continue;
-            }
-            if !multi {
-                laid.push(' ');
-                laid.push_str(line.trim());
-                continue;
-            }
-            let depth = width(line).saturating_sub(base) / inner;
-            laid.push_str(self.line_end);
-            laid.push_str(own);
-            (0..depth).for_each(|_| laid.push_str(&self.step));
-            laid.push_str(line.trim());
-        }
-        if self.ascii { escaped(&laid) } else { laid }
-    }
-}
-
-/// Everything beyond ASCII as escapes, as Python writes it.
-fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        if c.is_ascii() {
-            escaped.push(c);
-            continue;
-        }
-        let mut units = [0; 2];
-        for unit in c.encode_utf16(&mut units) {
-            escaped.push_str(&format!("\\u{unit:04x}"));
-        }
-    }
-    escaped
-}
-
-/// A text of the same length that a parser reads: bytes that are no UTF-8 become `?`, lone surrogate escapes U+FFFD.
-pub(in crate::finding) fn same_length(bytes: &[u8]) -> String {
-    let mut copy = bytes.to_vec();
-    let mut at = 0;
-    while let Err(error) = std::str::from_utf8(&copy[at..]) {
-        let wrong = at + error.valid_up_to();
-        let length = error.error_len().unwrap_or(copy.len() - wrong);
-        copy[wrong..wrong + length].fill(b'?');
-        at = wrong;
-    }
-    let text = String::from_utf8(copy).unwrap_or_default();
-    heal(&text).into_owned()
-}
-
-/// The fields of an object as places in its text.
-pub(in crate::finding) struct RawSlices<'a>(pub(in crate::finding) Vec<(String, &'a RawValue)>);
-
-impl<'a> RawSlices<'a> {
-    /// The last value of a key, as JSON readers do with a repeated one.
-    pub(in crate::finding) fn get(&self, key: &str) -> Option<&'a RawValue> {
-        self.0.iter().rev().find(|(known, _)| known == key).map(|(_, value)| *value)
-    }
-}
-
-impl<'de: 'a, 'a> serde::Deserialize<'de> for RawSlices<'a> {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Fields<'a>(std::marker::PhantomData<&'a ()>);
-        impl<'de: 'a, 'a> serde::de::Visitor<'de> for Fields<'a> {
-            type Value = RawSlices<'a>;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<RawSlices<'a>, A::Error> {
-                let mut fields = Vec::new();
-                while let Some(field) = map.next_entry::<String, &'a RawValue>()? {
-                    fields.push(field);
-                }
-                Ok(RawSlices(fields))
-            }
-        }
-        deserializer.deserialize_map(Fields(std::marker::PhantomData))
-    }
 }
 
 #[cfg(test)]

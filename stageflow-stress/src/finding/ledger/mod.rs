@@ -5,6 +5,7 @@
 
 pub(super) mod file;
 pub(super) mod lint;
+mod style;
 
 use std::collections::BTreeMap;
 

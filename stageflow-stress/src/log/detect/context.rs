@@ -4,8 +4,9 @@ use serde_json::json;
 
 use super::super::event::{Kind, NO_TIME};
 use super::super::hash::Map;
-use super::facts::{Facts, is_error};
-use super::{Hit, LINES, Seen, Verdict};
+use super::facts::Facts;
+use super::words::is_error;
+use super::{Hit, LINES, Seen, Verdict, sort_hits};
 use crate::classify::Severity;
 use crate::markdown::count;
 
@@ -113,7 +114,7 @@ impl Context {
                 .at(lines.iter().copied())
             })
             .collect();
-        hits.sort_by(|a, b| a.subject.cmp(&b.subject));
+        sort_hits(&mut hits, |_| 0);
         Verdict::of(
             11,
             hits,
@@ -165,7 +166,7 @@ impl Context {
                 );
             }
         }
-        hits.sort_by(|a, b| b.severity.cmp(&a.severity).then_with(|| a.subject.cmp(&b.subject)));
+        sort_hits(&mut hits, |hit| hit.severity as u64);
         if self.with == 0 {
             return Verdict::not_applicable(12, "no record names an operation");
         }

@@ -1,118 +1,15 @@
 //! What the detectors share: which operation a record belongs to, and which step of a life it tells of.
 
 use super::super::event::{Kind, Log, NO_TIME, Record, Sym};
-use super::super::format::Level;
 use super::super::hash::Map;
-use super::super::mask::MASK;
 use super::super::rules::Rules;
 use super::super::template::{Form, Template};
 use super::Seen;
+use super::steps::{NOTHING_YET, Steps, Stream};
+use super::words::{
+    self, CORRELATION, Phase, about, announces_wait, in_path, names_itself, of_status, phase, tells,
+};
 use std::hash::Hasher as _;
-
-/// Fields that name an operation. Names of one family may stand for one another.
-const CORRELATION: &[(&str, u8)] = &[
-    ("run_id", 1),
-    ("pipeline_run_id", 1),
-    ("runId", 1),
-    ("correlation_id", 2),
-    ("correlationId", 2),
-    ("request_id", 3),
-    ("requestId", 3),
-    ("req_id", 3),
-    ("trace_id", 4),
-    ("traceId", 4),
-];
-/// Fields that name the part of an operation that a record tells of.
-const NAMES: &[&str] = &["stage", "stage_name", "task", "step", "tool", "agent", "node"];
-
-/// What keys of fields tell, as bits: decided once for each key.
-pub(super) mod about {
-    /// Names the operation.
-    pub const OPERATION: u16 = 1;
-    /// Names the part that a record tells of.
-    pub const NAME: u16 = 2;
-    pub const STATUS: u16 = 4;
-    pub const ATTEMPT: u16 = 8;
-    /// Holds what happened, in the place of the message.
-    pub const EVENT: u16 = 16;
-    /// Names what an operation was given.
-    pub const INPUT: u16 = 32;
-    /// Tells which way an operation went.
-    pub const BRANCH: u16 = 64;
-    /// Announces a wait.
-    pub const WAIT: u16 = 128;
-    pub(super) const UNKNOWN: u16 = 1 << 15;
-}
-
-fn tells(key: &str, declared: &[String]) -> u16 {
-    let mut tells = match key {
-        "status" | "outcome" | "result" => about::STATUS,
-        "attempt" => about::ATTEMPT,
-        "event" => about::EVENT,
-        "input" | "input_hash" | "input_sha256" | "input_id" | "case" => about::INPUT,
-        _ => 0,
-    };
-    if CORRELATION.iter().any(|(known, _)| *known == key) || declared.iter().any(|known| known == key) {
-        tells |= about::OPERATION;
-    }
-    if NAMES.contains(&key) {
-        tells |= about::NAME;
-    }
-    if matches!(key, "stage" | "step" | "branch" | "route" | "path" | "task") {
-        tells |= about::BRANCH;
-    }
-    if ["delay", "wait", "backoff", "sleep", "pause", "retry_after", "interval"]
-        .iter()
-        .any(|word| key.contains(word))
-    {
-        tells |= about::WAIT;
-    }
-    tells
-}
-
-/// Whether the words of a form announce a wait.
-fn announces_wait(form: &str) -> bool {
-    form.len() < 200
-        && ["sleeping", "waiting", "retry in", "Retrying", "backing off"]
-            .iter()
-            .any(|word| form.contains(word))
-}
-
-/// Whether the words that say what a message is about are the same in all messages of a form: pairs aside, nothing varies
-/// before its first bracket or comma.
-fn names_itself(form: &str) -> bool {
-    let head = form.split(['(', ',']).next().unwrap_or_default();
-    head.split(' ').all(|token| !token.contains(MASK) || token.contains('='))
-}
-
-/// A step of a life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Phase {
-    Start,
-    /// A good end.
-    Done,
-    Failed,
-    Cancelled,
-    Skipped,
-    Retry,
-}
-
-impl Phase {
-    pub fn is_end(self) -> bool {
-        !matches!(self, Phase::Start | Phase::Retry)
-    }
-
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Phase::Start => "started",
-            Phase::Done => "completed",
-            Phase::Failed => "failed",
-            Phase::Cancelled => "cancelled",
-            Phase::Skipped => "skipped",
-            Phase::Retry => "retried",
-        }
-    }
-}
 
 /// A step in the life of something that has a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -195,63 +92,6 @@ pub(crate) struct Totals {
 /// Not looked at yet.
 const UNKNOWN: u32 = u32::MAX;
 
-/// The last record of an operation, or of a thread outside of every operation.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Stream {
-    pub time: i64,
-    pub line: u32,
-    pub template: u32,
-    /// Whether it announced a wait.
-    pub waits: bool,
-}
-
-const NOTHING_YET: Stream = Stream { time: NO_TIME, line: 0, template: u32::MAX, waits: false };
-
-/// Which template follows which within an operation.
-#[derive(Debug, Default)]
-pub(super) struct Steps {
-    numbers: Map<u64, u32>,
-    pub list: Vec<Step>,
-    /// The last step from each template: mostly the next one is the same.
-    recent: Vec<u32>,
-}
-
-#[derive(Debug)]
-pub(super) struct Step {
-    pub from: u32,
-    pub to: u32,
-    pub count: u64,
-    /// Microseconds between the two, of the first ones.
-    pub usual: Vec<i64>,
-}
-
-impl Steps {
-    /// Microseconds that few pauses within operations exceed: one in a hundred.
-    pub fn long_pause(&self) -> i64 {
-        let mut all: Vec<i64> = self.list.iter().flat_map(|step| &step.usual).copied().collect();
-        all.sort_unstable();
-        all.get(all.len().saturating_sub(1 + all.len() / 100)).copied().unwrap_or(0)
-    }
-
-    fn add(&mut self, from: u32, to: u32) -> u32 {
-        let recent = self.recent[from as usize];
-        let number = match self.list.get(recent as usize) {
-            Some(step) if step.to == to => recent,
-            _ => {
-                let next = self.list.len() as u32;
-                let number = *self.numbers.entry(u64::from(from) << 32 | u64::from(to)).or_insert(next);
-                if number == next {
-                    self.list.push(Step { from, to, count: 0, usual: Vec::new() });
-                }
-                self.recent[from as usize] = number;
-                number
-            }
-        };
-        self.list[number as usize].count += 1;
-        number
-    }
-}
-
 impl<'l, 'a> Facts<'l, 'a> {
     pub fn new(
         log: &'l Log<'a>,
@@ -294,7 +134,7 @@ impl<'l, 'a> Facts<'l, 'a> {
             streams: vec![NOTHING_YET],
             of_threads: Map::default(),
             totals: Totals { targets: vec![[0; 7]; log.texts.len()], ..Totals::default() },
-            steps: Steps { recent: vec![UNKNOWN; templates.len()], ..Steps::default() },
+            steps: Steps::new(templates.len()),
             subjects: Map::default(),
             subject_texts: vec!["".into()],
             word_numbers: Map::default(),
@@ -499,7 +339,7 @@ impl<'l, 'a> Facts<'l, 'a> {
             for (key, value) in log.fields_of(record) {
                 let tells = self.tells(*key);
                 if tells & about::EVENT != 0
-                    && let Some(of_event) = self::phase(value)
+                    && let Some(of_event) = words::phase(value)
                 {
                     phase = Some(of_event);
                     (text, named) = (value, false);
@@ -533,7 +373,7 @@ impl<'l, 'a> Facts<'l, 'a> {
         if named {
             text = &forms[form].text;
         }
-        let whole = self.subject(text, name);
+        let whole = words::subject(text, name, &mut self.words);
         let mut subject = 0;
         if !self.words.is_empty() {
             let key = format!("{}: {}", log.texts.get(record.target), self.words);
@@ -555,156 +395,4 @@ impl<'l, 'a> Facts<'l, 'a> {
         }
         (subject != 0).then_some(Life { phase, subject, whole, attempt })
     }
-
-    /// Leaves the words in `self.words` that say what a text is about, without those that say what happens to it.
-    fn subject(&mut self, text: &str, name: &str) -> bool {
-        const STOP: &[&str] = &[
-            "with",
-            "status",
-            "the",
-            "a",
-            "an",
-            "in",
-            "to",
-            "of",
-            "for",
-            "by",
-            "at",
-            "is",
-            "was",
-            "has",
-            "successfully",
-            "on",
-            "after",
-            "ms",
-            "now",
-            "from",
-            "and",
-        ];
-        // What follows a failure tells why, and is no part of its name.
-        let text = text.split(['(', ',']).next().unwrap_or(text);
-        let mut words: Vec<String> = Vec::new();
-        for token in text.split(|c: char| c.is_whitespace() || c == '"' || c == '\'') {
-            if words.len() >= 8 {
-                break;
-            }
-            // Pairs are fields and no part of the name.
-            if token.contains('=') {
-                continue;
-            }
-            let token = token.trim_matches(|c: char| c.is_ascii_punctuation());
-            if token.is_empty() {
-                continue;
-            }
-            let lower = token.to_ascii_lowercase();
-            // Names of events are words joined by dots or underscores.
-            let parts: Vec<&str> = if verb(&lower).is_none()
-                && lower.contains(['.', '_'])
-                && lower.split(['.', '_']).any(|part| verb(part).is_some())
-            {
-                lower.split(['.', '_']).collect()
-            } else {
-                vec![&lower]
-            };
-            for part in parts {
-                if part.is_empty()
-                    || verb(part).is_some()
-                    || STOP.contains(&part)
-                    || part == name.to_ascii_lowercase()
-                {
-                    continue;
-                }
-                // `ok`, `fail` and the like say how it went.
-                if of_status(part).is_some() || part == "ok" {
-                    continue;
-                }
-                words.push(part.to_owned());
-            }
-        }
-        words.sort();
-        words.dedup();
-        let whole = name.is_empty()
-            && words.iter().any(|word| {
-                matches!(
-                    word.as_str(),
-                    "pipeline" | "graph" | "workflow" | "run" | "request" | "job" | "execution"
-                )
-            });
-        if !name.is_empty() {
-            words.push(name.to_owned());
-        }
-        self.words.clear();
-        self.words.push_str(&words.join(" "));
-        whole
-    }
-}
-
-/// `run{run_id=7}/stage{name=load}`: the value of the first known key, and its family.
-fn in_path<'p>(path: &'p str, rules: &Rules) -> Option<(&'p str, u8)> {
-    let declared = rules.correlation.iter().map(|key| (key.as_str(), 0));
-    let (at, family) = declared.chain(CORRELATION.iter().copied()).find_map(|(key, family)| {
-        let at = path.match_indices(key).find_map(|(at, _)| {
-            let whole = at == 0 || matches!(path.as_bytes()[at - 1], b'{' | b' ' | b',');
-            (whole && path[at + key.len()..].starts_with('=')).then_some(at + key.len() + 1)
-        })?;
-        Some((at, family))
-    })?;
-    let value = path[at..].split([' ', '}', ',', '/']).next()?.trim_matches('"');
-    (!value.is_empty()).then_some((value, family))
-}
-
-fn of_status(value: &str) -> Option<Phase> {
-    Some(match value {
-        "fail" | "failed" | "error" | "failure" | "err" | "timeout" => Phase::Failed,
-        "cancel" | "cancelled" | "canceled" => Phase::Cancelled,
-        "skip" | "skipped" => Phase::Skipped,
-        "retry" => Phase::Retry,
-        _ => return None,
-    })
-}
-
-/// The step that a word names.
-fn verb(word: &str) -> Option<Phase> {
-    Some(match word {
-        "started" | "starting" | "start" | "starts" | "begin" | "began" | "beginning" | "begun"
-        | "running" | "opened" | "opening" | "entering" | "entered" | "spawned" | "launched"
-        | "launching" | "acquired" => Phase::Start,
-        "completed" | "complete" | "finished" | "done" | "succeeded" | "ended" | "closed" | "exited"
-        | "released" | "terminated" | "stopped" | "completes" | "ends" => Phase::Done,
-        "failed" | "aborted" | "errored" => Phase::Failed,
-        "cancelled" | "canceled" => Phase::Cancelled,
-        "skipped" => Phase::Skipped,
-        "retrying" | "retry" | "retried" => Phase::Retry,
-        _ => return None,
-    })
-}
-
-/// The step that a text names: the strongest of its words.
-fn phase(text: &str) -> Option<Phase> {
-    let mut found: Option<Phase> = None;
-    for word in text.split(|c: char| !c.is_ascii_alphabetic()).filter(|word| (4..=10).contains(&word.len())) {
-        let lower = word.to_ascii_lowercase();
-        if let Some(phase) = verb(&lower) {
-            found = Some(match (found, phase) {
-                (None, phase) => phase,
-                // A retry that is scheduled, an attempt that failed: what is said of the attempt, not of its end.
-                (Some(Phase::Retry), _) | (_, Phase::Retry) => Phase::Retry,
-                (Some(Phase::Failed), _) | (_, Phase::Failed) => Phase::Failed,
-                (Some(Phase::Cancelled), _) | (_, Phase::Cancelled) => Phase::Cancelled,
-                (Some(Phase::Skipped), _) | (_, Phase::Skipped) => Phase::Skipped,
-                (Some(Phase::Done), _) | (_, Phase::Done) => Phase::Done,
-                (Some(Phase::Start), Phase::Start) => Phase::Start,
-            });
-        }
-    }
-    found
-}
-
-/// Whether a level tells of trouble.
-pub(super) fn is_trouble(level: Option<Level>) -> bool {
-    level.is_some_and(|level| level >= Level::Warning)
-}
-
-pub(super) fn is_error(level: Option<Level>) -> bool {
-    level.is_some_and(|level| level >= Level::Error)
 }

@@ -12,8 +12,10 @@ mod memory;
 mod order;
 mod paths;
 mod spans;
+mod steps;
 mod values;
 mod volume;
+mod words;
 
 use std::borrow::Cow;
 use std::hash::Hasher as _;
@@ -30,7 +32,8 @@ use crate::classify::Severity;
 pub(crate) use facts::Totals;
 pub(crate) use volume::{takes_back, tells_of_failure};
 
-use facts::{Facts, Life, Stream, TemplateFacts};
+use facts::{Facts, Life, TemplateFacts};
+use steps::Stream;
 
 /// Where an observation is in the file: lines that are quoted for one hit.
 const LINES: usize = 200;
@@ -97,6 +100,14 @@ impl Hit {
     }
 }
 
+/// Puts hits into an order that depends on nothing but them: those with the greatest number first. All detectors sort here,
+/// because a sort is compiled anew for each closure.
+fn sort_hits(hits: &mut [Hit], first: fn(&Hit) -> u64) {
+    hits.sort_by(|a, b| {
+        first(b).cmp(&first(a)).then_with(|| (&a.subject, &a.title).cmp(&(&b.subject, &b.title)))
+    });
+}
+
 /// What came of a detector.
 #[derive(Debug, Clone)]
 pub(crate) struct Verdict {
@@ -161,7 +172,7 @@ struct Seen<'s, 'a> {
     life: Option<Life>,
     /// Microseconds on the best clock that the log has; [`NO_TIME`] without one.
     time: i64,
-    /// What the keys of its fields tell, of [`facts::about`].
+    /// What the keys of its fields tell, of [`words::about`].
     tells: u16,
     /// The record before it in its operation, or on its thread outside of every operation.
     before: Stream,

@@ -4,9 +4,10 @@ use serde_json::json;
 
 use super::super::event::{Kind, NO_TIME, Sym};
 use super::super::hash::Map;
-use super::facts::{Facts, is_error};
+use super::facts::Facts;
 use super::life::LivesInOrder;
-use super::{Hit, LINES, Seen, Verdict, known, seconds};
+use super::words::is_error;
+use super::{Hit, LINES, Seen, Verdict, known, seconds, sort_hits};
 use crate::classify::Severity;
 use crate::markdown::count;
 
@@ -277,7 +278,7 @@ impl Order {
                 .with(json!({ "seconds": longest.micros as f64 / 1e6, "before_line": longest.lines.0, "after_line": longest.lines.1 })),
             );
         }
-        hits.sort_by(|a, b| a.subject.cmp(&b.subject));
+        sort_hits(&mut hits, |_| 0);
         if hits.is_empty() && stalls > 0 {
             return Verdict::inconclusive(
                 6,
@@ -304,7 +305,7 @@ impl Order {
                 .at(self.child_first.iter().copied()),
             );
         }
-        hits.sort_by(|a, b| a.subject.cmp(&b.subject));
+        sort_hits(&mut hits, |_| 0);
         let clocks = if self.clock_steps > 0 {
             format!(
                 "; the wall clock went back {} while the monotonic one went on",
@@ -395,7 +396,7 @@ impl Order {
                 }
             }
         }
-        hits.sort_by(|a, b| a.subject.cmp(&b.subject));
+        sort_hits(&mut hits, |_| 0);
         if self.timed == 0 {
             return Verdict::not_applicable(18, "records have no times");
         }
@@ -446,7 +447,7 @@ impl Order {
                 .with(json!({ "period": worst.period, "repeats": worst.repeats }))
             })
             .collect();
-        hits.sort_by(|a, b| a.subject.cmp(&b.subject));
+        sort_hits(&mut hits, |_| 0);
         hits.extend(stuck);
         if facts.saw_nothing() {
             return Verdict::not_applicable(20, "no records");

@@ -7,8 +7,9 @@ use super::super::event::Kind;
 use super::super::format::Level;
 use super::super::hash::Map;
 use super::super::profile::{Kept, Profile};
-use super::facts::{Facts, Phase, about};
-use super::{Hit, Seen, Verdict};
+use super::facts::Facts;
+use super::words::{Phase, about};
+use super::{Hit, Seen, Verdict, sort_hits};
 use crate::classify::Severity;
 use crate::log::diff;
 use crate::markdown::count;
@@ -184,7 +185,7 @@ impl Paths {
                 );
             }
         }
-        hits.sort_by(|a, b| a.subject.cmp(&b.subject));
+        sort_hits(&mut hits, |_| 0);
         Verdict::of(
             9,
             hits,
@@ -294,7 +295,7 @@ impl Paths {
             }
         }
         let mut hits: Vec<Hit> = hits.into_values().collect();
-        hits.sort_by(|a, b| a.subject.cmp(&b.subject));
+        sort_hits(&mut hits, |_| 0);
         Verdict::of(
             14,
             hits,

@@ -4,8 +4,9 @@ use serde_json::json;
 
 use super::super::event::{Kind, Sym};
 use super::super::hash::Map;
-use super::facts::{Facts, Phase, is_trouble};
-use super::{Hit, Seen, Verdict};
+use super::facts::Facts;
+use super::words::{Phase, is_trouble};
+use super::{Hit, Seen, Verdict, sort_hits};
 use crate::classify::Severity;
 use crate::markdown::count;
 
@@ -21,7 +22,9 @@ struct Span {
     close_line: u32,
     trouble: bool,
     success: bool,
+    /// Whether a record tells that it ended, and whether one tells that something in it failed: an attempt, or all of it.
     ended: bool,
+    failed: bool,
     op: u32,
     events: u32,
 }
@@ -66,7 +69,8 @@ impl Spans {
                 span.trouble |= is_trouble(record.level);
                 if let Some(life) = seen.life {
                     span.success |= life.phase == Phase::Done;
-                    span.ended |= life.phase.is_end();
+                    span.failed |= life.phase == Phase::Failed;
+                    span.ended |= life.phase.is_end() && life.phase != Phase::Failed;
                 }
             }
             Kind::Event | Kind::Raw => {}
@@ -176,15 +180,17 @@ impl Spans {
                     .outcome
                     .as_deref()
                     .is_none_or(|outcome| matches!(outcome, "ok" | "OK" | "Ok" | "success"));
-            // Without an outcome of its own, a span that told of trouble may have ended with it.
-            if !ok || span.trouble && !span.ended && span.outcome.is_none() {
+            // Without an outcome of its own, a span that told of trouble may have ended with it, and a failure that it told of may
+            // be its own. With one, what failed was an attempt.
+            let ended = span.ended || span.failed && span.outcome.is_none();
+            if !ok || span.trouble && !ended && span.outcome.is_none() {
                 continue;
             }
             let of = by_name.entry(&span.name).or_default();
             of.0 += 1;
             if span.success {
                 of.1 += 1;
-            } else if !span.ended {
+            } else if !ended {
                 of.2.push(span);
             }
         }
@@ -212,7 +218,7 @@ impl Spans {
                 );
             }
         }
-        hits.sort_by(|a, b| a.subject.cmp(&b.subject));
+        sort_hits(&mut hits, |_| 0);
         if self.list.is_empty() {
             return Verdict::not_applicable(17, "the log does not tell when spans close");
         }

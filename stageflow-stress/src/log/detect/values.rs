@@ -6,7 +6,7 @@ use super::super::event::{Kind, Sym};
 use super::super::hash::Map;
 use super::super::mask::MASK;
 use super::facts::Facts;
-use super::{Hit, LINES, Seen, Verdict};
+use super::{Hit, LINES, Seen, Verdict, sort_hits};
 use crate::classify::Severity;
 
 /// Texts of values that were printed by mistake.
@@ -182,7 +182,7 @@ impl Values {
                 );
             }
         }
-        hits.sort_by(|a, b| b.severity.cmp(&a.severity).then_with(|| a.subject.cmp(&b.subject)));
+        sort_hits(&mut hits, |hit| hit.severity as u64);
         if slots == 0 {
             return Verdict::not_applicable(22, "no template has places for values");
         }
@@ -211,7 +211,7 @@ impl Values {
                 .at(lines.iter().copied())
             })
             .collect();
-        hits.sort_by(|a, b| a.subject.cmp(&b.subject));
+        sort_hits(&mut hits, |_| 0);
         let redacted = if self.redacted > 0 {
             format!("; {} were redacted at capture", self.redacted)
         } else {

@@ -6,7 +6,7 @@ use super::super::format::Level;
 use super::super::hash::Map;
 use super::super::rules::Missing;
 use super::facts::Facts;
-use super::{Hit, LINES, Seen, Verdict};
+use super::{Hit, LINES, Seen, Verdict, sort_hits};
 use crate::classify::Severity;
 use crate::log::digest::DetectorOutcome;
 use crate::markdown::count;
@@ -219,7 +219,7 @@ impl Volume {
                     .at(counts.lines.iter().copied()),
             );
         }
-        hits.sort_by_key(|hit| std::cmp::Reverse(hit.count));
+        sort_hits(&mut hits, |hit| hit.count);
         if warned == 0 {
             return Verdict::not_applicable(4, "no warnings");
         }
@@ -276,7 +276,7 @@ impl Volume {
                 .with(json!({ "up_to_info": calm, "error": bad, "from": places })),
             );
         }
-        hits.sort_by(|a, b| a.subject.cmp(&b.subject));
+        sort_hits(&mut hits, |_| 0);
         if !levelled {
             return Verdict::not_applicable(5, "no record has a level");
         }
@@ -415,10 +415,10 @@ fn keyword(text: &str) -> Option<&'static str> {
 /// `0 errors`, `0 failed`.
 fn zero_counted(message: &str) -> bool {
     let bytes = message.as_bytes();
-    let Some(after) = bytes.get(1..) else { return false };
-    bytes.iter().zip(after).enumerate().any(|(at, (digit, space))| {
-        let zero = *digit == b'0' && *space == b' ';
-        if !zero || at > 0 && (bytes[at - 1].is_ascii_alphanumeric() || bytes[at - 1] == b'.') {
+    memchr::memchr_iter(b'0', bytes).any(|at| {
+        if bytes.get(at + 1) != Some(&b' ')
+            || at > 0 && (bytes[at - 1].is_ascii_alphanumeric() || bytes[at - 1] == b'.')
+        {
             return false;
         }
         let word = message[at + 2..].split(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or_default();

@@ -297,8 +297,9 @@ fn target(rest: &str) -> (&str, &str, &str) {
                 word = at;
             }
             Some(b':') if b.get(at + 1).is_none_or(|c| *c == b' ') && at > word => {
+                // Of the bytes of targets it is, and not too long; but `12: text` names nothing.
                 let name = &rest[word..at];
-                if !is_target(name) {
+                if !name.bytes().any(|c| c.is_ascii_alphabetic()) {
                     return (&rest[..span], "", &rest[word..]);
                 }
                 return (&rest[..span], name, rest.get(at + 1..).unwrap_or_default().trim_start());
@@ -309,11 +310,12 @@ fn target(rest: &str) -> (&str, &str, &str) {
                 at += 1;
                 word = at;
             }
-            Some(c)
-                if c.is_ascii_alphanumeric()
-                    || matches!(c, b'_' | b'.' | b'$' | b':' | b'/' | b'-' | b'@' | b'<' | b'>') =>
-            {
+            Some(c) if OF_TARGET[usize::from(*c)] => {
                 at += 1;
+                // Colons are looked at one by one.
+                while b.get(at).is_some_and(|c| *c != b':' && OF_TARGET[usize::from(*c)]) {
+                    at += 1;
+                }
                 if at - word > 120 {
                     return (&rest[..span], "", &rest[word..]);
                 }
@@ -334,12 +336,22 @@ fn target(rest: &str) -> (&str, &str, &str) {
 fn is_target(name: &str) -> bool {
     !name.is_empty()
         && name.len() <= 120
-        && name.bytes().all(|c| {
-            c.is_ascii_alphanumeric()
-                || matches!(c, b'_' | b'.' | b'$' | b':' | b'/' | b'-' | b'@' | b'<' | b'>' | b'*')
-        })
+        && name.bytes().all(|c| OF_TARGET[usize::from(c)] || c == b'*')
         && name.bytes().any(|c| c.is_ascii_alphabetic())
 }
+
+/// Bytes of which targets are made.
+static OF_TARGET: [bool; 256] = {
+    let mut of_target = [false; 256];
+    let mut at = 0;
+    while at < 256 {
+        let c = at as u8;
+        of_target[at] = c.is_ascii_alphanumeric()
+            || matches!(c, b'_' | b'.' | b'$' | b':' | b'/' | b'-' | b'@' | b'<' | b'>');
+        at += 1;
+    }
+    of_target
+};
 
 /// `LEVEL:logger:message` and `LEVEL: message`.
 fn leading_level(line: &str) -> Option<Head<'_>> {

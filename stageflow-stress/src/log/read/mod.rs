@@ -5,6 +5,7 @@
 
 mod head;
 mod json;
+mod source;
 mod time;
 
 use std::borrow::Cow;
@@ -13,96 +14,10 @@ use std::fmt::Write as _;
 use super::event::{Format, KEYS, Kind, Log, NO_TIME, Record, SPAN, TARGET, THREAD};
 use super::format::FORMAT_KEY;
 
+pub(crate) use source::Source;
+
 /// Lines that are looked at to find out whether lines of a file have heads at all.
 const SAMPLE: usize = 400;
-
-/// What [`read`] needs to keep: the text of the file, once it is text.
-pub(crate) struct Source<'a> {
-    text: Cow<'a, str>,
-    invalid_utf8: u64,
-    nuls: u64,
-    coloured: u64,
-}
-
-impl<'a> Source<'a> {
-    /// Makes text of bytes: what is no UTF-8 is replaced and counted, colours are removed.
-    pub fn new(bytes: &'a [u8]) -> Self {
-        let mut invalid_utf8 = 0;
-        let mut text = match std::str::from_utf8(bytes) {
-            Ok(text) => Cow::Borrowed(text),
-            Err(_) => {
-                let mut out = String::with_capacity(bytes.len() + 16);
-                for chunk in bytes.utf8_chunks() {
-                    out.push_str(chunk.valid());
-                    if !chunk.invalid().is_empty() {
-                        invalid_utf8 += chunk.invalid().len() as u64;
-                        out.push(char::REPLACEMENT_CHARACTER);
-                    }
-                }
-                Cow::Owned(out)
-            }
-        };
-        if let Some(rest) = text.strip_prefix('\u{feff}') {
-            text = Cow::Owned(rest.to_owned());
-        }
-        let (mut nuls, mut coloured) = (0, 0);
-        let (has_nul, has_escape) = odd_bytes(text.as_bytes());
-        if has_nul {
-            nuls = text.bytes().filter(|b| *b == 0).count() as u64;
-        }
-        if has_escape {
-            let (plain, lines) = without_colours(&text);
-            coloured = lines;
-            text = Cow::Owned(plain);
-        }
-        Source { text, invalid_utf8, nuls, coloured }
-    }
-
-    pub fn text(&self) -> &str {
-        &self.text
-    }
-
-    /// Bytes that are no UTF-8.
-    pub fn invalid_utf8(&self) -> u64 {
-        self.invalid_utf8
-    }
-}
-
-/// Whether there are NUL bytes, and escapes of a terminal. In pieces that the compiler can compare many bytes of at once.
-fn odd_bytes(bytes: &[u8]) -> (bool, bool) {
-    bytes.chunks(256).fold((false, false), |(nul, escape), piece| {
-        let odd = piece
-            .iter()
-            .fold((0u8, 0u8), |(nul, escape), b| (nul | u8::from(*b == 0), escape | u8::from(*b == 0x1b)));
-        (nul | (odd.0 != 0), escape | (odd.1 != 0))
-    })
-}
-
-/// Removes the escape sequences by which terminals colour text.
-fn without_colours(text: &str) -> (String, u64) {
-    let mut out = String::with_capacity(text.len());
-    let mut lines = 0;
-    for line in text.split_inclusive('\n') {
-        if !line.contains('\u{1b}') {
-            out.push_str(line);
-            continue;
-        }
-        lines += 1;
-        let mut rest = line;
-        while let Some(at) = rest.find('\u{1b}') {
-            out.push_str(&rest[..at]);
-            rest = &rest[at + 1..];
-            if let Some(sequence) = rest.strip_prefix('[') {
-                // It ends at its first letter.
-                let end =
-                    sequence.find(|c: char| ('@'..='~').contains(&c)).map_or(sequence.len(), |end| end + 1);
-                rest = &sequence[end..];
-            }
-        }
-        out.push_str(rest);
-    }
-    (out, lines)
-}
 
 /// Reads the records of a log.
 pub(crate) fn read<'a>(source: &'a Source<'_>) -> Log<'a> {
@@ -117,10 +32,12 @@ pub(crate) fn read<'a>(source: &'a Source<'_>) -> Log<'a> {
     let headed = has_heads(text);
     let mut reader = Reader { log, headed, trace: Trace::None, extra: None, keys: json::Keys::default() };
     let mut at = 0;
-    while at < text.len() {
-        let end = text[at..].find('\n').map_or(text.len(), |n| at + n);
+    for end in memchr::memchr_iter(b'\n', text.as_bytes()) {
         reader.line(text, at, end);
         at = end + 1;
+    }
+    if at < text.len() {
+        reader.line(text, at, text.len());
     }
     reader.end_extra(text);
     reader.log
@@ -132,18 +49,33 @@ pub(crate) fn is_own(text: &str) -> bool {
 }
 
 /// What a raw line of a child process says of itself, where it has a head.
-pub(super) fn raw_head<'a>(record: &mut Record<'a>, line: &'a str, log: &mut Log<'a>) {
-    if let Some(head) = head::head(line) {
-        record.kind = Kind::Event;
-        record.level = head.level;
-        record.message = Cow::Borrowed(head.message);
-        own_time(record, head.micros);
-        if !head.target.is_empty() {
-            let target = format!("{}/{}", log.texts.get(record.target), head.target);
-            record.target = log.texts.add(&target);
+pub(super) fn raw_head<'a>(record: &mut Record<'a>, log: &mut Log<'a>) {
+    match std::mem::take(&mut record.message) {
+        Cow::Borrowed(line) => record.message = Cow::Borrowed(own_head(record, line, log, Cow::Borrowed)),
+        Cow::Owned(line) => {
+            let message = own_head(record, &line, log, |value| Cow::Owned(value.to_owned())).to_owned();
+            record.message = Cow::Owned(message);
         }
-        message_fields(head.message, log);
     }
+}
+
+/// Takes over what stands before the message of a line and the pairs in it, and returns the message.
+fn own_head<'l, 'a>(
+    record: &mut Record<'a>,
+    line: &'l str,
+    log: &mut Log<'a>,
+    keep: fn(&'l str) -> Cow<'a, str>,
+) -> &'l str {
+    let Some(head) = head::head(line) else { return line };
+    record.kind = Kind::Event;
+    record.level = head.level;
+    own_time(record, head.micros);
+    if !head.target.is_empty() {
+        let target = format!("{}/{}", log.texts.get(record.target), head.target);
+        record.target = log.texts.add(&target);
+    }
+    pairs_of(head.message, log, keep);
+    head.message
 }
 
 /// A child knows better when it logged than whoever reads its output a little later. A time of another zone, or of another
@@ -412,10 +344,14 @@ fn is_logfmt(line: &str) -> bool {
 
 /// Keeps `key=value` pairs of a text as fields: they hold the ids by which records are joined.
 fn message_fields<'a>(message: &'a str, log: &mut Log<'a>) {
+    pairs_of(message, log, Cow::Borrowed);
+}
+
+fn pairs_of<'m, 'a>(message: &'m str, log: &mut Log<'a>, keep: fn(&'m str) -> Cow<'a, str>) {
     const MOST: usize = 16;
     for (place, (key, value)) in Pairs(message).take(MOST).enumerate() {
         let key = log.texts.again(KEYS + place, key);
-        log.fields.push((key, Cow::Borrowed(value)));
+        log.fields.push((key, keep(value)));
     }
 }
 
@@ -427,20 +363,10 @@ impl<'a> Iterator for Pairs<'a> {
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            let mut start = 0;
-            let mut at = 0;
-            for b in self.0.bytes() {
-                if b == b'=' {
-                    break;
-                }
-                at += 1;
-                if !OF_KEY[usize::from(b)] {
-                    start = at;
-                }
-            }
-            if at == self.0.len() {
-                return None;
-            }
+            // Most texts have few or none, and looking for a byte is what a machine does fastest.
+            let at = memchr::memchr(b'=', self.0.as_bytes())?;
+            let start =
+                self.0.as_bytes()[..at].iter().rposition(|b| !OF_KEY[usize::from(*b)]).map_or(0, |n| n + 1);
             let (key, rest) = (&self.0[start..at], &self.0[at + 1..]);
             if key.is_empty()
                 || !key.as_bytes()[0].is_ascii_alphabetic()
@@ -456,8 +382,8 @@ impl<'a> Iterator for Pairs<'a> {
                     None => (quoted, ""),
                 },
                 None => {
-                    let ends = |b: &u8| matches!(b, b' ' | b'\t' | b',' | b';' | b')' | b'}');
-                    let end = rest.bytes().position(|b| ends(&b)).unwrap_or(rest.len());
+                    let ends = |b: u8| matches!(b, b' ' | b'\t' | b',' | b';' | b')' | b'}');
+                    let end = rest.bytes().position(ends).unwrap_or(rest.len());
                     (&rest[..end], &rest[end..])
                 }
             };

@@ -13,10 +13,10 @@ pub(super) fn time(b: &[u8]) -> Option<(i64, usize)> {
     if first.is_ascii_uppercase() { named(b) } else { None }
 }
 
+#[inline]
 fn digits(b: &[u8], at: usize, n: usize) -> Option<i64> {
     let mut value = 0;
-    for i in at..at + n {
-        let d = *b.get(i)?;
+    for d in b.get(at..at + n)? {
         if !d.is_ascii_digit() {
             return None;
         }
@@ -100,12 +100,13 @@ fn unpadded(b: &[u8], at: usize) -> Option<(i64, usize)> {
 
 /// `2026-01-14T09:00:00.000123Z`, also with a space, and with `/` or `.` in the date.
 fn iso(b: &[u8]) -> Option<(i64, usize)> {
-    let separator = *b.get(4)?;
-    if !matches!(separator, b'-' | b'/' | b'.') || b.get(7) != Some(&separator) {
+    let date: &[u8; 11] = b.first_chunk()?;
+    let separator = date[4];
+    if !matches!(separator, b'-' | b'/' | b'.') || date[7] != separator {
         return None;
     }
-    let days = days(digits(b, 0, 4)?, digits(b, 5, 2)?, digits(b, 8, 2)?)?;
-    if !matches!(b.get(10), Some(b'T' | b' ' | b'-' | b'_')) {
+    let days = days(digits(date, 0, 4)?, digits(date, 5, 2)?, digits(date, 8, 2)?)?;
+    if !matches!(date[10], b'T' | b' ' | b'-' | b'_') {
         return None;
     }
     let (micros, end) = of_day(b, 11)?;

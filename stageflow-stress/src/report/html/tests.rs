@@ -454,6 +454,62 @@ fn templates_are_drawn_where_the_analysis_found_some() {
 }
 
 #[test]
+fn what_a_log_was_compared_with_is_shown() {
+    use crate::log::public::{Options, analyze};
+    use crate::log::rules::{Comparison, Rules, Side};
+
+    let runs = tempfile::tempdir().unwrap();
+    let dir = runs.path().join("DAG-005/run-2026-01-14-001");
+    write_folder(&dir, &rich());
+    let path = dir.join("results/logs/fan_out__dag_005_stats.json");
+    has(&check(&super::render_run(&dir).unwrap(), &dir), &["Nothing was compared: no log of this run"]);
+    // The numbers are those of an analysis, and not written for this test.
+    let good = "INFO: order 7 priced run_id=1\nINFO: order 8 priced run_id=1\n";
+    let bad = "INFO: order 7 priced run_id=1\nERROR: <b>shelf</b> 9 is empty run_id=1\n";
+    let profile = |text: &str| crate::log::public::profile_of(text.as_bytes());
+    let side = |name: &str, profile| Side { name: name.to_owned(), profile };
+    let before = analyze(good.as_bytes(), &Options::new().name("good.log").passed(true));
+    let earlier =
+        crate::log::LogDigest::from_json(&before.stats_json()).unwrap().execution("run-2026-01-13-001");
+    let rules = Rules {
+        baseline: Some(profile(good)),
+        history: vec![earlier],
+        comparisons: vec![Comparison {
+            before: side("this attempt, which passed", None),
+            after: side("an attempt that did not pass (a1.log)", Some(profile(good))),
+        }],
+        ..Rules::default()
+    };
+    let summary = crate::journal::record::LogSummary::default();
+    let analysis = crate::log::analyze(
+        bad.as_bytes(),
+        &crate::log::AnalysisInput {
+            test: "fan_out::dag_005",
+            slug: "fan_out__dag_005",
+            log: "results/logs/fan_out__dag_005.log",
+            reproduce: "",
+            passed: Some(false),
+            summary: &summary,
+            expected: &[],
+            rules: Some(&rules),
+        },
+    );
+    write(&path, analysis.stats_json().as_bytes());
+    let page = check(&super::render_run(&dir).unwrap(), &dir);
+    has(
+        &page,
+        &[
+            "fan_out::dag_005: the last good run → this log",
+            "this attempt, which passed → an attempt that did not pass (a1.log)",
+            "<b>shelf</b> <*> is empty",
+            "not compared: 1 and 1 operations are named",
+            "Earlier executions",
+            "run-2026-01-13-001",
+        ],
+    );
+}
+
+#[test]
 fn errors_are_drawn_when_they_came() {
     let runs = tempfile::tempdir().unwrap();
     let dir = runs.path().join("DAG-005/run-2026-01-14-001");

@@ -161,7 +161,8 @@ fn a_distribution_says_how_many_samples_took_at_most_that() {
 fn probe(name: &str, armed: u64, silent: u64, runs: u64, bound: Option<f64>) -> TestState {
     let mut probe = test(name, TestStatus::Passed);
     probe.start.kind = "silent_failure_probe".to_owned();
-    let metric = |name: &str, value: f64, unit: &str| Metric { name: name.to_owned(), value, unit: unit.to_owned() };
+    let metric =
+        |name: &str, value: f64, unit: &str| Metric { name: name.to_owned(), value, unit: unit.to_owned() };
     probe.metrics = vec![
         metric(PROBE_ARMED, armed as f64, "faults"),
         metric("probe faults silent", silent as f64, "faults"),
@@ -178,7 +179,11 @@ fn an_entry_is_as_good_as_its_worst_probe() {
     assert_eq!(roll_up(&state), RollUp::default());
     state.tests = vec![probe("one", 30, 0, 25, Some(4.0)), probe("other", 7, 2, 9, Some(31.5))];
     let all = roll_up(&state);
-    assert_eq!((all.probes, all.bounded, all.bound()), (2, 2, Some(31.5)), "not the mean, and not that of all faults");
+    assert_eq!(
+        (all.probes, all.bounded, all.bound()),
+        (2, 2, Some(31.5)),
+        "not the mean, and not that of all faults"
+    );
     let sums = [("faults armed", 37), ("faults silent", 2), ("runs with faults", 34)];
     assert_eq!(all.sums, sums.map(|(name, sum)| (name.to_owned(), sum)));
     // Of one without a bound nothing is known, and so nothing of the entry.

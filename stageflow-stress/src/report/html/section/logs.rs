@@ -34,6 +34,7 @@ pub fn section(m: &mut Markup, folder: &Folder) {
     quality(m, folder);
     templates(m, folder);
     detectors(m, folder);
+    super::compared::section(m, folder);
 }
 
 fn levels(m: &mut Markup, folder: &Folder) {

@@ -1,5 +1,6 @@
 //! The parts of a run's page, each from the files that it names.
 
+mod compared;
 pub mod feedback;
 pub mod files;
 pub mod findings;

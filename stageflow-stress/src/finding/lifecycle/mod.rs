@@ -3,146 +3,21 @@
 //! Nothing here writes: a request gives what the committed file has to say next, or the reason why not. `KnownFile`
 //! (feature `cli`) puts it into the file.
 
+mod error;
+mod resolution;
+mod table;
+
 use serde::{Deserialize, Serialize};
 
+pub use self::error::LifecycleError;
+pub use self::resolution::{Resolution, ResolutionType};
+pub use self::table::{LIFECYCLE, Step, step};
 use super::fingerprint::is_fingerprint;
 use super::ids::FindingId;
 use super::known::{KnownFinding, KnownFindings, canonical};
 use super::model::FindingStatus;
 use super::store::FoundFinding;
 use super::time;
-use crate::classify::words;
-
-words! {
-    /// How a finding was resolved.
-    pub enum ResolutionType: "resolution type" {
-        /// The defect is gone. Seen again, it is a regression.
-        Fixed = "fixed",
-        /// It stays.
-        WontFix = "wont_fix",
-        /// It is the same as another finding.
-        Duplicate = "duplicate",
-        /// The behavior is meant to be so.
-        ByDesign = "by_design",
-        /// Nobody could see it again. Seen again, it is a regression.
-        CannotReproduce = "cannot_reproduce",
-    }
-}
-
-impl ResolutionType {
-    /// The status that a finding of this resolution has.
-    #[must_use]
-    pub const fn status(self) -> FindingStatus {
-        match self {
-            ResolutionType::Fixed | ResolutionType::ByDesign | ResolutionType::CannotReproduce => {
-                FindingStatus::Resolved
-            }
-            ResolutionType::WontFix => FindingStatus::WontFix,
-            ResolutionType::Duplicate => FindingStatus::Duplicate,
-        }
-    }
-}
-
-/// How a finding was resolved: the fields of the findings schema.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct Resolution {
-    /// Who resolved it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub resolved_by: Option<String>,
-    /// How.
-    pub resolution_type: ResolutionType,
-    /// In words.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub resolution_details: Option<String>,
-    /// The commit that did it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub commit_hash: Option<String>,
-    /// The pull request.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub pr_link: Option<String>,
-    /// The version that has it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub release_version: Option<String>,
-    /// How to see that it is resolved.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub verification_steps: Vec<String>,
-    /// When it was resolved, RFC 3339.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub resolved_at: Option<String>,
-}
-
-macro_rules! setters {
-    ($($(#[$meta:meta])* fn $name:ident => $field:ident)+) => {
-        $($(#[$meta])* #[must_use] pub fn $name(mut self, text: impl Into<String>) -> Self {
-            self.$field = Some(text.into()).filter(|text: &String| !text.trim().is_empty());
-            self
-        })+
-    };
-}
-
-impl Resolution {
-    /// A resolution without details. One of details, commit, pull request or release is needed before it is accepted.
-    #[must_use]
-    pub const fn new(resolution_type: ResolutionType) -> Self {
-        Resolution {
-            resolved_by: None,
-            resolution_type,
-            resolution_details: None,
-            commit_hash: None,
-            pr_link: None,
-            release_version: None,
-            verification_steps: Vec::new(),
-            resolved_at: None,
-        }
-    }
-
-    setters! {
-        /// Says in words what was done.
-        fn details => resolution_details
-        /// Names the commit.
-        fn commit => commit_hash
-        /// Names the pull request.
-        fn pr => pr_link
-        /// Names the version that has it.
-        fn release => release_version
-    }
-
-    /// Adds a step that shows that it is resolved.
-    #[must_use]
-    pub fn verify(mut self, step: impl Into<String>) -> Self {
-        self.verification_steps.push(step.into());
-        self
-    }
-
-    /// The reason in one line: the details, else what the other fields say.
-    fn reason(&self) -> Option<String> {
-        if let Some(details) = &self.resolution_details {
-            return Some(details.clone());
-        }
-        let named = [
-            ("commit", &self.commit_hash),
-            ("pull request", &self.pr_link),
-            ("release", &self.release_version),
-        ];
-        let parts: Vec<String> = named
-            .into_iter()
-            .filter_map(|(name, value)| Some(format!("{name} {}", value.as_ref()?)))
-            .collect();
-        (!parts.is_empty()).then(|| format!("{} in {}", self.resolution_type, parts.join(", ")))
-    }
-
-    /// Whether it says nothing that the other does not say.
-    fn is_within(&self, other: &Resolution) -> bool {
-        let within = |own: &Option<String>, other: &Option<String>| own.is_none() || own == other;
-        self.resolution_type == other.resolution_type
-            && within(&self.resolution_details, &other.resolution_details)
-            && within(&self.commit_hash, &other.commit_hash)
-            && within(&self.pr_link, &other.pr_link)
-            && within(&self.release_version, &other.release_version)
-            && self.verification_steps.iter().all(|step| other.verification_steps.contains(step))
-    }
-}
 
 /// One change of a finding's status.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -161,55 +36,6 @@ pub struct Transition {
     /// The resolution that a reopening took away.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resolution: Option<Resolution>,
-}
-
-/// Whether a change of status is in the table, and what it needs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Step {
-    /// The status stays: nothing happens.
-    Same,
-    /// Allowed, with a reason.
-    Allowed,
-    /// Allowed with a [`Resolution`].
-    NeedsResolution,
-    /// Allowed with the finding of which it is a duplicate.
-    NeedsTarget,
-    /// Not allowed: it has to be reopened first.
-    Refused,
-}
-
-/// The lifecycle: a row for each status, with the step to each of `FindingStatus::ALL`, in that order.
-pub const LIFECYCLE: [(FindingStatus, [Step; 6]); 6] = {
-    use FindingStatus::{Confirmed, Duplicate, InProgress, Open, Resolved, WontFix};
-    use Step::{Allowed, NeedsResolution as R, NeedsTarget as D, Refused, Same};
-    [
-        // to:        open     confirmed in_progress resolved wont_fix duplicate
-        (Open, [Same, Allowed, Allowed, R, R, D]),
-        (Confirmed, [Allowed, Same, Allowed, R, R, D]),
-        (InProgress, [Allowed, Allowed, Same, R, R, D]),
-        (Resolved, [Allowed, Refused, Refused, Same, Refused, Refused]),
-        (WontFix, [Allowed, Refused, Refused, Refused, Same, Refused]),
-        (Duplicate, [Allowed, Refused, Refused, Refused, Refused, Same]),
-    ]
-};
-
-/// The step from one status to another.
-///
-/// ```
-/// use stageflow_stress::finding::{FindingStatus, Step, step};
-///
-/// assert_eq!(step(FindingStatus::Open, FindingStatus::Resolved), Step::NeedsResolution);
-/// assert_eq!(step(FindingStatus::Resolved, FindingStatus::WontFix), Step::Refused);
-/// ```
-#[must_use]
-pub fn step(from: FindingStatus, to: FindingStatus) -> Step {
-    let row = LIFECYCLE.iter().find(|(status, _)| *status == from);
-    let column = FindingStatus::ALL.iter().position(|status| *status == to);
-    match (row, column) {
-        (Some((_, steps)), Some(column)) => steps[column],
-        _ => Step::Refused,
-    }
 }
 
 /// Which finding a request is about.
@@ -558,124 +384,5 @@ pub struct NextFinding {
     pub moved: Vec<KnownFinding>,
 }
 
-/// A change that was not made, and what to do instead.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum LifecycleError {
-    /// A finding of another tool has no identity of its own.
-    #[error("`{0}` has no fingerprint, so its status cannot be kept; import it into a run first")]
-    NoFingerprint(String),
-    /// Not in the table.
-    #[error("{finding} is {from} and cannot become {to}; reopen it first")]
-    NotAllowed {
-        /// The finding.
-        finding: String,
-        /// Its status.
-        from: FindingStatus,
-        /// The wanted one.
-        to: FindingStatus,
-    },
-    /// Somebody else was faster.
-    #[error("{finding} is {found} and not {expected}; look at it again")]
-    OtherStatus {
-        /// The finding.
-        finding: String,
-        /// The expected status.
-        expected: FindingStatus,
-        /// The status.
-        found: FindingStatus,
-    },
-    /// Somebody else was faster.
-    #[error("{finding} has changed {found} times and not {expected}; look at it again")]
-    OtherRevision {
-        /// The finding.
-        finding: String,
-        /// The expected number of changes.
-        expected: u64,
-        /// The number of changes.
-        found: u64,
-    },
-    /// It has that status for another reason.
-    #[error("{finding} is already {status} ({why}); reopen it first to say something else")]
-    Already {
-        /// The finding.
-        finding: String,
-        /// Its status.
-        status: FindingStatus,
-        /// Why.
-        why: String,
-    },
-    /// Nobody said who.
-    #[error("nobody is named for the change of {0}; say who makes it")]
-    NoName(String),
-    /// No reason.
-    #[error("no reason why {finding} becomes {to}; say why")]
-    NoReason {
-        /// The finding.
-        finding: String,
-        /// The wanted status.
-        to: FindingStatus,
-    },
-    /// No time.
-    #[error("`{0}` is no time of RFC 3339; write it like 2026-01-14T09:00:00Z")]
-    NoTime(String),
-    /// The clock of one of the two is wrong.
-    #[error("{finding} cannot change at {at}, before {before}; compare the clocks")]
-    TooEarly {
-        /// The finding.
-        finding: String,
-        /// The time of the change.
-        at: String,
-        /// When it was found or last changed.
-        before: String,
-    },
-    /// No resolution.
-    #[error("{finding} becomes {to} only with a resolution; say how it was resolved")]
-    NoResolution {
-        /// The finding.
-        finding: String,
-        /// The wanted status.
-        to: FindingStatus,
-    },
-    /// A resolution of another status.
-    #[error("a resolution `{found}` makes no finding {to}; {finding} stays as it is")]
-    OtherType {
-        /// The finding.
-        finding: String,
-        /// The wanted status.
-        to: FindingStatus,
-        /// The type of the resolution.
-        found: ResolutionType,
-    },
-    /// A resolution that says nothing.
-    #[error("the resolution of {0} says nothing; give details, a commit, a pull request or a release")]
-    NoDetails(String),
-    /// No target.
-    #[error("{0} is a duplicate of what? name the finding that stays")]
-    NoTarget(String),
-    /// The target is not in the file.
-    #[error(
-        "{finding} cannot be a duplicate of {target}, which is not in the file of known findings; confirm {target} first"
-    )]
-    UnknownTarget {
-        /// The finding.
-        finding: String,
-        /// The target.
-        target: String,
-    },
-    /// The target is the finding.
-    #[error("{0} cannot be a duplicate of itself; name the finding that stays")]
-    OfItself(String),
-    /// The target leads back to the finding.
-    #[error("{finding} cannot be a duplicate of {target}, which is one of {finding}; reopen {target} first")]
-    Circle {
-        /// The finding.
-        finding: String,
-        /// The target.
-        target: String,
-    },
-}
-
 #[cfg(test)]
-#[path = "lifecycle_tests.rs"]
 mod tests;

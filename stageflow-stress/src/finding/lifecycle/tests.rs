@@ -60,7 +60,7 @@ fn the_table_is_the_documented_one() {
             .collect();
         assert_eq!(written, signs, "{name}");
     }
-    let document = include_str!("../../../docs/findings.md");
+    let document = include_str!("../../../../docs/findings.md");
     for (from, signs) in documented {
         let cells: Vec<String> = signs.chars().map(|sign| sign.to_string()).collect();
         let row = format!("| {from} | {} |", cells.join(" | "));
