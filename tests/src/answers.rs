@@ -59,7 +59,9 @@ fn command(line: &str) -> Option<String> {
     }
     let [first, rest @ ..] = words.as_slice() else { return None };
     Some(match (*first, rest.first()) {
-        ("findings" | "runs" | "roadmap" | "ledger" | "logs", Some(second)) => format!("{first}.{second}"),
+        ("findings" | "faults" | "runs" | "roadmap" | "ledger" | "logs", Some(second)) => {
+            format!("{first}.{second}")
+        }
         ("init", Some(second @ (&"test" | &"crate"))) => format!("init.{second}"),
         _ => (*first).to_owned(),
     })

@@ -7,8 +7,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use stageflow_stress::fault::{Fault, FaultKind, FaultPlan, Faults, Schedule, Shrink, TcpProxy};
-use stageflow_stress_tests::{Project, by_title, have, json};
+use stageflow_stress::fault::{Fault, FaultKind, FaultPlan, Faults, Schedule, TcpProxy};
+use stageflow_stress_tests::{Project, by_title, have, hint, json, shell, target_directory};
 
 static PROJECT: LazyLock<Project> = LazyLock::new(|| {
     let project = Project::new("faults", &[("tests/it.rs", include_str!("../fixtures/faults.rs"))]);
@@ -70,25 +70,32 @@ fn a_failing_plan_is_replayed_by_the_printed_command_and_made_small() {
     let (green, text) = follow(line);
     assert!(!green && text.contains("check failed: charged in the end"), "{line}:\n{text}");
 
-    // The stored plan, made smaller with whole runs of the test as the judge.
+    // The stored plan, made smaller by the other command that it printed, with whole runs of the test as the judge. A plan whose
+    // faults do not strike is red, too: that is another failure.
     let stored = line.strip_prefix("STAGEFLOW_FAULT_PLAN=").unwrap().split(' ').next().unwrap();
-    let plan = FaultPlan::load(PROJECT.root().join(stored)).unwrap();
-    assert_eq!(plan.len(), 5);
-    let candidate = PROJECT.root().join("candidate.json");
-    let fails = |plan: FaultPlan| {
-        std::fs::write(&candidate, plan.to_json()).unwrap();
-        let ran =
-            PROJECT.one("fails_under_one_of_five", &[("STAGEFLOW_FAULT_PLAN", candidate.to_str().unwrap())]);
-        // A plan whose faults do not strike is red, too: that is another failure.
-        std::future::ready(ran.text.contains("check failed: charged in the end"))
-    };
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let shrunk = runtime.block_on(Shrink::default().run(&plan, fails)).unwrap();
-    let [fault] = shrunk.plan.faults.as_slice() else { panic!("{}", shrunk.plan.to_json()) };
+    assert_eq!(FaultPlan::load(PROJECT.root().join(stored)).unwrap().len(), 5);
+    let target = target_directory();
+    let say = |line: &str| shell(PROJECT.root(), line, &[("CARGO_TARGET_DIR", target.to_str().unwrap())]);
+    let printed = hint(&red.text, "the fewest of them that fail alike: ");
+    let options = "faults shrink --json --output small.json";
+    let answer = say(&printed.replacen("faults shrink", options, 1)).exits(0).json();
+    assert_eq!((&answer["faults_before"], &answer["faults"]), (&5.into(), &1.into()), "{answer}");
+    assert_eq!(answer["failures"], serde_json::json!(["check failed: charged in the end"]));
+    assert_eq!(answer["minimal"], true);
+    let shrunk = FaultPlan::load(PROJECT.root().join("small.json")).unwrap();
+    let [fault] = shrunk.faults.as_slice() else { panic!("{}", shrunk.to_json()) };
     assert_eq!((fault.kind, fault.port.as_str()), (FaultKind::Reset, "charge"));
+    // What is there is not written over, and a plan that does not fail is told apart from one that nothing runs.
+    say(&printed.replacen("faults shrink", options, 1)).exits(4).complains("is there already");
+    std::fs::write(PROJECT.root().join("harmless.json"), r#"{"faults":[]}"#).unwrap();
+    let harmless = |command: &str| say(&format!("stageflow-test faults shrink harmless.json -- {command}"));
+    let (_, runs) = printed.split_once(" -- ").unwrap();
+    harmless(runs).exits(1).says("the test does not fail with this plan");
+    harmless("false").exits(1).says("left no finding of a failure");
+    harmless("no-such-program").exits(5).complains("no-such-program");
+    say("stageflow-test faults shrink nowhere.json -- true").exits(3).complains("nowhere.json");
 
     // And the small one is red by the same command.
-    std::fs::write(PROJECT.root().join("small.json"), shrunk.plan.to_json()).unwrap();
     let (green, text) = follow(&line.replace(stored, "small.json"));
     assert!(!green && text.contains("check failed: charged in the end"), "{text}");
 }

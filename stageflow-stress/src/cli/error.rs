@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::fault::PlanError;
 use crate::finding::{ByHandError, DocumentError, KnownError, KnownFileError, LedgerError, StoreError};
 use crate::run::{FoldError, ImportError, MergeError, RetentionError};
 
@@ -84,6 +85,9 @@ pub enum CliError {
     /// An export.
     #[error(transparent)]
     Export(#[from] crate::export::ExportError),
+    /// A plan of faults.
+    #[error("{0}{source}", source = why(.0))]
+    Plan(#[from] PlanError),
     /// A file.
     #[error("{}: {source}", path.display())]
     Io {
@@ -100,6 +104,10 @@ fn hint(near: &[String]) -> String {
         [one] => format!("; {one}"),
         several => format!("; {}", several.join("; ")),
     }
+}
+
+fn why(error: &PlanError) -> String {
+    std::error::Error::source(error).map_or_else(String::new, |source| format!(": {source}"))
 }
 
 impl CliError {
@@ -121,6 +129,11 @@ impl CliError {
             {
                 NOT_FOUND
             }
+            CliError::Plan(PlanError::Unreadable { source, .. })
+                if source.kind() == std::io::ErrorKind::NotFound =>
+            {
+                NOT_FOUND
+            }
             CliError::Retention(RetentionError::Running(_) | RetentionError::NotArchived(_)) => REFUSED,
             CliError::Ambiguous { .. } | CliError::Exists(_) => REFUSED,
             CliError::Change(KnownFileError::Lifecycle(_) | KnownFileError::Changed(_))
@@ -136,6 +149,7 @@ impl CliError {
             | CliError::Document { .. }
             | CliError::Import(_)
             | CliError::Export(_)
+            | CliError::Plan(_)
             | CliError::Io { .. } => INCOMPLETE,
         }
     }

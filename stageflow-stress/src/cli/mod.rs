@@ -6,6 +6,7 @@
 mod answer;
 mod args;
 mod error;
+mod faults;
 mod findings;
 mod init;
 mod items;
@@ -69,6 +70,7 @@ fn dispatch(cli: &Cli) -> Result<Answer, CliError> {
         Command::Ledger { command } => ledger::run(command, &place()?),
         Command::Init { command, run } => init::run(command.as_ref(), run, &place),
         Command::Logs { command } => logs::run(command),
+        Command::Faults { command } => faults::run(command, &place()?),
         Command::Completions { shell } => Ok(manual::completions(*shell)),
         Command::Man { dir } => manual::man(dir.as_deref()),
     }

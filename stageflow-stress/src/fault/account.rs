@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::session::{DeliveryState, OperationOutcome};
+use super::record::{DeliveryState, OperationOutcome};
 use super::{Delivery, FaultId, Faults, Seen};
 use crate::classify::words;
 

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 
 use super::FaultKind;
 use super::mutate::{self, Mutation};
-use super::session::{Change, Strike};
+use super::record::{Change, Strike};
 
 /// How the answers of a port can be damaged.
 pub trait Answer<T>: private::Sealed {

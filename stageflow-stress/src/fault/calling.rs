@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::answer::{Answer, Damaged};
-use super::session::{Call, OperationOutcome, Strike};
+use super::record::{Call, OperationOutcome, Strike};
 use super::{FaultClass, FaultKind, Faults, InjectedError};
 
 /// A call that is under way. Dropped before its end, it is recorded as one whose outcome is unknown.
@@ -156,8 +156,9 @@ impl<'a> Calling<'a> {
 
     /// What a saboteur answers instead of running the operation.
     pub fn instead<A: Answer<T>, T>(&mut self) -> Option<T> {
-        let state = self.faults.state.clone();
-        let sabotage = state.sabotage_at(self.port)?;
+        // A reference of its own costs more than all else here, and a saboteur is rare.
+        let faults = self.faults;
+        let sabotage = faults.state.sabotage_at(self.port)?;
         let answer = A::from_value(sabotage.instead(self.call.number)?)?;
         sabotage.mark_applied();
         self.shadow("a saboteur answered");
@@ -185,7 +186,8 @@ impl<'a> Calling<'a> {
 
     /// Damages the answer; the strike that made it unreadable, if one did.
     fn damage<A: Answer<T>, T>(&mut self, answer: T) -> Result<T, Box<(Strike, String)>> {
-        let state = self.faults.state.clone();
+        let faults = self.faults;
+        let state = &faults.state;
         let answer = self.sabotaged::<A, T>(answer);
         if self.call.strikes.is_empty() && !state.keeps() && !state.needs_history(self.port) {
             return Ok(answer);

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::time::Duration;
 
-use super::session::{Call, OperationOutcome, Strike};
+use super::record::{Call, OperationOutcome, Strike};
 use super::{FaultKind, Faults, InjectedError, wait};
 
 /// An answer in pieces, made by [`Faults::chunks`]. Each is one call; its pieces go through [`Chunks::pass`].

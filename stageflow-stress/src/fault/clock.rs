@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime};
 
-use super::session::OperationOutcome;
+use super::record::OperationOutcome;
 use super::{FaultKind, Faults};
 
 /// What code under test asks for the time of day, so that a test can give it a wrong one.
@@ -85,7 +85,7 @@ pub struct FaultyClock<C> {
 impl Faults {
     /// Wraps a clock.
     pub fn clock<C: Clock>(&self, port: &str, inner: C) -> FaultyClock<C> {
-        self.state.ledger().ports.entry(port.to_owned()).or_default();
+        self.state.ledger().port(port);
         FaultyClock { faults: self.clone(), port: port.to_owned(), inner, stepped: AtomicI64::new(0) }
     }
 }

@@ -3,7 +3,7 @@
 use std::io::{self, Read, Write};
 use std::time::Duration;
 
-use super::session::{Call, OperationOutcome, Strike};
+use super::record::{Call, OperationOutcome, Strike};
 use super::{FaultKind, Faults, InjectedError};
 
 /// A reader or writer of which each `read` and `write` is a call at a port. Made by [`Faults::io`].
@@ -48,7 +48,7 @@ struct Full {
 impl Faults {
     /// Wraps a reader or writer.
     pub fn io<I>(&self, port: &str, inner: I) -> FaultyIo<I> {
-        self.state.ledger().ports.entry(port.to_owned()).or_default();
+        self.state.ledger().port(port);
         FaultyIo {
             faults: self.clone(),
             port: port.to_owned(),

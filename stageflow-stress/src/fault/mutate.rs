@@ -5,7 +5,7 @@
 use serde_json::{Map, Value, json};
 
 use super::FaultKind;
-use super::session::Change;
+use super::record::Change;
 use crate::pointer::pointer_step;
 use crate::stats::Draws;
 

@@ -4,6 +4,8 @@ use std::cell::RefCell;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, Weak};
 
+use super::answer::Opaque;
+use super::port::{run_at, run_blocking_at};
 use super::session::State;
 use super::{Faults, InjectedError};
 use crate::capture;
@@ -56,7 +58,7 @@ pub fn point(name: &str) -> Result<(), InjectedError> {
 #[inline(never)]
 fn armed(name: &str) -> Result<(), InjectedError> {
     match session() {
-        Some(faults) => faults.site(name).run_blocking(|| Ok(())),
+        Some(faults) => run_blocking_at::<Opaque, _, _>(&faults, name, || Ok(())),
         None => Ok(()),
     }
 }
@@ -74,7 +76,7 @@ pub async fn point_async(name: &str) -> Result<(), InjectedError> {
         return Ok(());
     }
     match session() {
-        Some(faults) => faults.site(name).run(|| async { Ok(()) }).await,
+        Some(faults) => run_at::<Opaque, _, _, _>(&faults, name, || async { Ok(()) }, true).await,
         None => Ok(()),
     }
 }

@@ -108,28 +108,7 @@ impl Site {
         Fut: Future<Output = Result<T, E>>,
         E: From<InjectedError>,
     {
-        let mut running = Calling::begin(&self.faults, &self.name);
-        if let Some(answer) = running.instead::<A, T>() {
-            return Ok(answer);
-        }
-        running.jittered("before").await;
-        if let Some(strike) = running.before().await {
-            return Err(running.fail::<E>(&strike, 0));
-        }
-        let duplicate = running.duplicate(twice);
-        let asked = self.faults.state.asked();
-        let mut result = operation().await;
-        self.faults.state.ran(&self.name, asked);
-        let mut executed = u32::from(result.is_ok());
-        running.executed = executed;
-        if let Some(strike) = duplicate {
-            result = operation().await;
-            executed += u32::from(result.is_ok());
-            running.executed = executed;
-            self.faults.state.delivered(&strike);
-        }
-        running.jittered("after").await;
-        running.conclude::<A, T, E>(result, executed)
+        run_at::<A, T, E, Fut>(&self.faults, &self.name, operation, twice).await
     }
 
     /// Runs a synchronous operation on this thread. `hang` and `partition` are not delivered there and say so.
@@ -150,28 +129,75 @@ impl Site {
     where
         E: From<InjectedError>,
     {
-        let mut running = Calling::begin(&self.faults, &self.name);
-        if let Some(answer) = running.instead::<A, T>() {
-            return Ok(answer);
-        }
-        running.jittered_blocking("before");
-        if let Some(strike) = running.before_blocking() {
-            return Err(running.fail::<E>(&strike, 0));
-        }
-        let duplicate = running.duplicate(true);
-        let asked = self.faults.state.asked();
-        let mut result = operation();
-        self.faults.state.ran(&self.name, asked);
-        let mut executed = u32::from(result.is_ok());
-        if let Some(strike) = duplicate {
-            result = operation();
-            executed += u32::from(result.is_ok());
-            self.faults.state.delivered(&strike);
-        }
-        running.executed = executed;
-        running.jittered_blocking("after");
-        running.conclude::<A, T, E>(result, executed)
+        run_blocking_at::<A, T, E>(&self.faults, &self.name, operation)
     }
+}
+
+/// Runs an operation at the place of a name.
+pub(super) async fn run_at<A: Answer<T>, T, E, Fut>(
+    faults: &Faults,
+    name: &str,
+    operation: impl Fn() -> Fut,
+    twice: bool,
+) -> Result<T, E>
+where
+    Fut: Future<Output = Result<T, E>>,
+    E: From<InjectedError>,
+{
+    let mut running = Calling::begin(faults, name);
+    if let Some(answer) = running.instead::<A, T>() {
+        return Ok(answer);
+    }
+    running.jittered("before").await;
+    if let Some(strike) = running.before().await {
+        return Err(running.fail::<E>(&strike, 0));
+    }
+    let duplicate = running.duplicate(twice);
+    let asked = faults.state.asked();
+    let mut result = operation().await;
+    faults.state.ran(name, asked);
+    let mut executed = u32::from(result.is_ok());
+    running.executed = executed;
+    if let Some(strike) = duplicate {
+        result = operation().await;
+        executed += u32::from(result.is_ok());
+        running.executed = executed;
+        faults.state.delivered(&strike);
+    }
+    running.jittered("after").await;
+    running.conclude::<A, T, E>(result, executed)
+}
+
+/// The same of a synchronous operation.
+pub(super) fn run_blocking_at<A: Answer<T>, T, E>(
+    faults: &Faults,
+    name: &str,
+    operation: impl Fn() -> Result<T, E>,
+) -> Result<T, E>
+where
+    E: From<InjectedError>,
+{
+    let mut running = Calling::begin(faults, name);
+    if let Some(answer) = running.instead::<A, T>() {
+        return Ok(answer);
+    }
+    running.jittered_blocking("before");
+    if let Some(strike) = running.before_blocking() {
+        return Err(running.fail::<E>(&strike, 0));
+    }
+    let duplicate = running.duplicate(true);
+    let asked = faults.state.asked();
+    let mut result = operation();
+    faults.state.ran(name, asked);
+    let mut executed = u32::from(result.is_ok());
+    if let Some(strike) = duplicate {
+        result = operation();
+        executed += u32::from(result.is_ok());
+        faults.state.delivered(&strike);
+    }
+    running.executed = executed;
+    running.jittered_blocking("after");
+    running.conclude::<A, T, E>(result, executed)
 }
 
 /// An operation through which faults are injected and whose outcomes are recorded. Made by

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::session::{Call, Change, OperationOutcome, Strike};
+use super::record::{Call, Change, OperationOutcome, Strike};
 use super::{FaultKind, Faults};
 
 /// A process that a plan strikes: `kill`, `evict`, `stop`, `memory_limit`, `fd_limit`, `cpu_limit`, `cpu_throttle`, `slow_disk`. Made
@@ -37,7 +37,7 @@ impl Faults {
     /// child.wait().unwrap();
     /// ```
     pub fn process(&self, port: &str, child: &Child) -> ProcessFaults {
-        self.state.ledger().ports.entry(port.to_owned()).or_default();
+        self.state.ledger().port(port);
         let process = ProcessFaults { faults: self.clone(), port: port.to_owned(), pid: child.id() };
         if let Some(call) = self.state.started(port) {
             process.meet(&call, Duration::from_secs(5));

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use super::session::{OperationOutcome, Strike};
+use super::record::{OperationOutcome, Strike};
 use super::{FaultKind, Faults};
 
 /// How long a blocked read or a pause waits before it looks whether the proxy is being stopped.
@@ -50,7 +50,7 @@ impl TcpProxy {
             .to_socket_addrs()?
             .next()
             .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "the server's address has no result"))?;
-        faults.state.ledger().ports.entry(port.to_owned()).or_default();
+        faults.state.ledger().port(port);
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let address = listener.local_addr()?;
         let shared = Arc::new(Shared {

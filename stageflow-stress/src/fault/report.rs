@@ -5,7 +5,8 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::session::{Delivery, DeliveryState, Ledger, OperationOutcome};
+use super::ledger::Ledger;
+use super::record::{Delivery, DeliveryState, OperationOutcome};
 use super::{Fault, Schedule};
 
 /// What was armed, delivered and not delivered.
@@ -180,6 +181,9 @@ impl fmt::Display for FaultReport {
         Ok(())
     }
 }
+
+/// The title of the finding that faults were not delivered.
+pub(crate) const UNDELIVERED: &str = "faults were armed and not delivered";
 
 /// Faults that were armed and not delivered: what went well without them proves nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

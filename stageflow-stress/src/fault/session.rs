@@ -1,4 +1,4 @@
-//! The faults of one run: which call is struck, and the ledger of what was delivered.
+//! The faults of one run: a plan, what it is carried out at, and what is asked of it afterwards.
 
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -6,24 +6,15 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use serde::Serialize;
 use serde_json::Value;
 use tokio::sync::Notify;
 
-use super::error::Looks;
-use super::report::{FaultReport, FaultSummary, PortCounts};
+use super::ledger::{Entry, Ledger};
+use super::record::{Call, Delivery, Operation, Strike};
+use super::report::{FaultReport, FaultSummary};
 use super::sabotage::Sabotage;
-use super::{Fault, FaultId, FaultKind, FaultPlan, InjectedError, Opaque, Port, Seen, Site};
+use super::{FaultKind, FaultPlan, InjectedError, Opaque, Port, Site};
 use crate::run::seed_of;
-
-/// How many operations are kept one by one. The rest is counted, and the count is in the report.
-pub const OPERATIONS_KEPT: usize = 100_000;
-
-/// How many answers of a port a probe knows.
-const ANSWERS: usize = 1_000;
-
-/// How many earlier answers of a port are kept for stale and foreign ones.
-const HISTORY: usize = 8;
 
 /// The faults of one run: a plan, the ports it strikes, and the ledger of what happened.
 ///
@@ -55,7 +46,7 @@ pub struct Faults {
 pub(crate) struct State {
     pub plan: FaultPlan,
     pub started: Instant,
-    healed: AtomicBool,
+    pub(super) healed: AtomicBool,
     healing: Notify,
     ledger: Mutex<Ledger>,
     /// A failure that is planted at a port, for one run of a probe.
@@ -68,142 +59,6 @@ pub(crate) struct State {
     held: Mutex<Vec<Box<dyn Any + Send>>>,
     /// Calls that began with a command and go on once its process is there, by port.
     starts: Mutex<BTreeMap<String, Call>>,
-}
-
-#[derive(Debug, Default)]
-pub(crate) struct Ledger {
-    pub ports: BTreeMap<String, PortState>,
-    pub deliveries: Vec<Entry>,
-    pub operations: Vec<Operation>,
-    pub operations_not_kept: u64,
-}
-
-#[derive(Debug, Default)]
-pub(crate) struct PortState {
-    pub counts: PortCounts,
-    /// The latest undamaged answers, oldest first.
-    pub history: Vec<Value>,
-    /// The first undamaged answers, where they are kept.
-    pub answers: Vec<Value>,
-    /// An operation had an effect in a ledger of the run.
-    pub effectful: bool,
-}
-
-/// A delivery as the ledger keeps it.
-#[derive(Debug)]
-pub(crate) struct Entry {
-    delivery: Delivery,
-    looks: Arc<Looks>,
-    hands_over: bool,
-}
-
-/// One strike of a fault: that a call was due, and what came of it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[non_exhaustive]
-pub struct Delivery {
-    /// Its name, which is in the text of the error.
-    pub id: FaultId,
-    /// Number of the fault in the plan, from 0.
-    pub fault: usize,
-    /// Name of the port.
-    pub port: String,
-    /// Number of the call at that port, from 1.
-    pub call: u64,
-    /// What went wrong.
-    pub kind: FaultKind,
-    /// Milliseconds from the start of the session.
-    pub at_ms: f64,
-    /// What came of it.
-    pub state: DeliveryState,
-    /// Whether anybody looked at the injected error.
-    pub seen: Seen,
-    /// What was changed in the answer, if that was it.
-    pub change: Option<Change>,
-}
-
-/// What came of a strike.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum DeliveryState {
-    /// The call is being struck, and has not come back.
-    Striking,
-    /// The caller met it.
-    Delivered,
-    /// The caller did not meet it.
-    NotDelivered {
-        /// Why.
-        why: String,
-    },
-}
-
-/// A change in an answer.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[non_exhaustive]
-pub struct Change {
-    /// JSON pointer of what was changed; empty for the whole answer.
-    pub path: String,
-    /// What was there.
-    pub before: Value,
-    /// What came instead.
-    pub after: Value,
-    /// Whether the caller's own type could read it. Where it could not, the caller met an error.
-    pub readable: bool,
-}
-
-/// How an operation ended, as far as its caller can know.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum OperationOutcome {
-    /// It has not ended.
-    Running,
-    /// It answered.
-    Ok,
-    /// It answered with an error, and did not take effect as far as the port knows.
-    Failed,
-    /// It may have taken effect: the answer was lost, or the caller did not wait for it.
-    Unknown,
-}
-
-/// One operation at a port.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[non_exhaustive]
-pub struct Operation {
-    /// Name of the port.
-    pub port: String,
-    /// Number of the call at that port, from 1.
-    pub call: u64,
-    /// How it ended, as far as its caller can know.
-    pub outcome: OperationOutcome,
-    /// How often the wrapped operation really ran to its end with `Ok`: the truth beside the outcome.
-    pub executed: u32,
-    /// The caller stopped waiting.
-    pub dropped: bool,
-    /// The faults that struck it.
-    pub faults: Vec<FaultId>,
-    /// Milliseconds from the start of the session.
-    pub started_ms: f64,
-    /// Milliseconds from the start of the session; none while it runs.
-    pub ended_ms: Option<f64>,
-}
-
-/// One fault that is due on a call.
-#[doc(hidden)]
-#[derive(Debug, Clone)]
-pub struct Strike {
-    pub(crate) entry: usize,
-    pub(crate) id: FaultId,
-    pub(crate) fault: Fault,
-    pub(crate) looks: Arc<Looks>,
-}
-
-/// A call that has begun.
-#[derive(Debug)]
-pub(crate) struct Call {
-    pub number: u64,
-    pub strikes: Vec<Strike>,
-    pub operation: Option<usize>,
 }
 
 impl Faults {
@@ -271,7 +126,7 @@ impl Faults {
     /// [`Site`].
     #[must_use]
     pub fn site(&self, name: &str) -> Site {
-        self.state.ledger().ports.entry(name.to_owned()).or_default();
+        self.state.ledger().port(name);
         Site::new(self.clone(), name)
     }
 
@@ -297,10 +152,10 @@ impl Faults {
         self.state.ledger().deliveries.iter().map(Entry::shown).collect()
     }
 
-    /// The operations, in the order in which they began; at most [`OPERATIONS_KEPT`] of them.
+    /// The operations, in the order in which they began; at most [`OPERATIONS_KEPT`](super::OPERATIONS_KEPT) of them.
     #[must_use]
     pub fn operations(&self) -> Vec<Operation> {
-        self.state.ledger().operations.clone()
+        self.state.ledger().operations()
     }
 
     /// What was armed, delivered and not delivered, with reasons, and what happened at each port.
@@ -349,110 +204,6 @@ impl State {
         self.starts.lock().unwrap_or_else(PoisonError::into_inner).remove(port)
     }
 
-    pub fn now_ms(&self) -> f64 {
-        self.started.elapsed().as_secs_f64() * 1_000.0
-    }
-
-    /// The next call at a port, with what is due on it.
-    pub fn begin(&self, port: &str) -> Call {
-        let healed = self.healed.load(Ordering::SeqCst);
-        let at_ms = self.now_ms();
-        let mut guard = self.ledger();
-        let ledger = &mut *guard;
-        let counts = &mut ledger.ports.entry(port.to_owned()).or_default().counts;
-        counts.calls += 1;
-        counts.running += 1;
-        let number = counts.calls;
-        let mut strikes = Vec::new();
-        if !healed {
-            for (index, fault) in self.plan.faults.iter().enumerate() {
-                if !fault.concerns(port) || !fault.schedule.strikes(number) {
-                    continue;
-                }
-                let id = FaultId::new(index, port, number, fault.kind);
-                let looks = Arc::new(Looks::default());
-                strikes.push(Strike {
-                    entry: ledger.deliveries.len(),
-                    id: id.clone(),
-                    fault: fault.clone(),
-                    looks: looks.clone(),
-                });
-                ledger.deliveries.push(Entry {
-                    delivery: Delivery {
-                        id,
-                        fault: index,
-                        port: port.to_owned(),
-                        call: number,
-                        kind: fault.kind,
-                        at_ms,
-                        state: DeliveryState::Striking,
-                        seen: Seen::NoError,
-                        change: None,
-                    },
-                    looks,
-                    hands_over: false,
-                });
-            }
-        }
-        let operation = if ledger.operations.len() < OPERATIONS_KEPT {
-            ledger.operations.push(Operation {
-                port: port.to_owned(),
-                call: number,
-                outcome: OperationOutcome::Running,
-                executed: 0,
-                dropped: false,
-                faults: strikes.iter().map(|strike| strike.id.clone()).collect(),
-                started_ms: at_ms,
-                ended_ms: None,
-            });
-            Some(ledger.operations.len() - 1)
-        } else {
-            ledger.operations_not_kept += 1;
-            None
-        };
-        Call { number, strikes, operation }
-    }
-
-    pub fn end(
-        &self,
-        port: &str,
-        operation: Option<usize>,
-        outcome: OperationOutcome,
-        executed: u32,
-        dropped: bool,
-    ) {
-        let ended = self.now_ms();
-        let mut ledger = self.ledger();
-        if let Some(state) = ledger.ports.get_mut(port) {
-            state.counts.ended(outcome, executed);
-        }
-        if let Some(kept) = operation.and_then(|at| ledger.operations.get_mut(at)) {
-            kept.outcome = outcome;
-            kept.executed = executed;
-            kept.dropped = dropped;
-            kept.ended_ms = Some(ended);
-        }
-    }
-
-    pub fn delivered(&self, strike: &Strike) {
-        self.settle(strike, DeliveryState::Delivered, None);
-    }
-
-    pub fn changed(&self, strike: &Strike, change: Change) {
-        self.settle(strike, DeliveryState::Delivered, Some(change));
-    }
-
-    pub fn not_delivered(&self, strike: &Strike, why: impl Into<String>) {
-        self.settle(strike, DeliveryState::NotDelivered { why: why.into() }, None);
-    }
-
-    fn settle(&self, strike: &Strike, state: DeliveryState, change: Option<Change>) {
-        if let Some(entry) = self.ledger().deliveries.get_mut(strike.entry) {
-            entry.delivery.state = state;
-            entry.delivery.change = change;
-        }
-    }
-
     /// The error of a strike. From here on its looks are counted.
     pub fn error(&self, strike: &Strike, port: &str) -> InjectedError {
         self.hands_over(strike);
@@ -487,19 +238,6 @@ impl State {
         }
     }
 
-    pub fn history(&self, port: &str) -> Vec<Value> {
-        self.ledger().ports.get(port).map(|port| port.history.clone()).unwrap_or_default()
-    }
-
-    pub fn remember(&self, port: &str, answer: Value) {
-        if let Some(port) = self.ledger().ports.get_mut(port) {
-            if port.history.len() == HISTORY {
-                port.history.remove(0);
-            }
-            port.history.push(answer);
-        }
-    }
-
     /// What is planted at this port.
     pub fn sabotage_at(&self, port: &str) -> Option<&Sabotage> {
         self.sabotage.as_deref().filter(|sabotage| sabotage.is_at(port))
@@ -523,14 +261,6 @@ impl State {
         self.keeps
     }
 
-    pub fn keep_answer(&self, port: &str, answer: &Value) {
-        if let Some(port) = self.ledger().ports.get_mut(port)
-            && port.answers.len() < ANSWERS
-        {
-            port.answers.push(answer.clone());
-        }
-    }
-
     /// Whether a fault of the plan needs the earlier answers of this port.
     pub fn needs_history(&self, port: &str) -> bool {
         self.plan.faults.iter().any(|fault| {
@@ -541,12 +271,5 @@ impl State {
     /// The seed of what a strike leaves open: the same whatever other faults there are.
     pub fn seed_for(&self, strike: &Strike, port: &str, call: u64) -> u64 {
         seed_of(&["fault", &self.plan.seed.to_string(), port, strike.fault.kind.as_str(), &call.to_string()])
-    }
-}
-
-impl Entry {
-    fn shown(&self) -> Delivery {
-        let seen = if self.hands_over { self.looks.seen() } else { Seen::NoError };
-        Delivery { seen, ..self.delivery.clone() }
     }
 }

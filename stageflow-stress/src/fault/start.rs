@@ -32,7 +32,7 @@ impl Faults {
     #[must_use]
     pub fn command(&self, port: &str, program: impl AsRef<OsStr>) -> Command {
         let state = &self.state;
-        state.ledger().ports.entry(port.to_owned()).or_default();
+        state.ledger().port(port);
         let mut call = state.begin(port);
         #[cfg(target_os = "linux")]
         let command = {

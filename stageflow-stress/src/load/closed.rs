@@ -10,13 +10,20 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::engine::{Issued, Raw, Shared};
+use super::lane::Turns;
 use super::operation::{Answer, Op, end_of};
-use super::setup::Until;
 use super::tally::{End, Layout};
 use super::{pacer, seconds, seed};
 
 /// Operations after which a worker lets others have the thread: one that never waits would keep it for itself.
 const TURNS: u32 = 64;
+
+/// When a closed loop ends.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Until {
+    Elapsed(Duration),
+    Count(u64),
+}
 
 /// Stages, workers and when to stop.
 #[derive(Debug)]
@@ -77,18 +84,21 @@ impl Closed {
     /// Runs synchronous operations, one after the other, on the current thread.
     pub(super) fn work<A: Answer>(&self, worker: usize, operation: &impl Fn(Op) -> A) {
         let _ended = Ended(self);
+        let mut turns = Turns::new(&self.shared, worker);
         let mut turn = 0;
+        let mut begin = self.shared.now();
         while let Some(op) = self.next(worker, turn) {
             turn += 1;
             let seed = op.seed;
-            let entry = self.shared.open_in_loop(&op, worker);
-            match catch_unwind(AssertUnwindSafe(|| operation(op))) {
-                Ok(answer) => entry.end(end_of(answer)),
-                Err(_) => entry.end(End::Panicked),
-            }
+            turns.begin(&op, begin);
+            begin = turns.end(match catch_unwind(AssertUnwindSafe(|| operation(op))) {
+                Ok(answer) => end_of(answer),
+                Err(_) => End::Panicked,
+            });
             if !self.think.is_zero() {
                 let until = Instant::now() + pause(self.think, seed);
                 pacer::wait_until(until, &self.shared.stop);
+                begin = self.shared.now();
             }
         }
     }
@@ -100,12 +110,14 @@ impl Closed {
         Fut: Future<Output: Answer>,
     {
         let _ended = Ended(self);
+        let mut turns = Turns::new(&self.shared, worker);
         let mut turn = 0;
         let mut busy = 0;
+        let mut begin = self.shared.now();
         while let Some(op) = self.next(worker, turn) {
             turn += 1;
             let seed = op.seed;
-            let entry = self.shared.open_in_loop(&op, worker);
+            turns.begin(&op, begin);
             let mut waited = false;
             let answer = {
                 let mut future = pin!(async { operation(op).await });
@@ -119,9 +131,10 @@ impl Closed {
                 })
                 .await
             };
-            entry.end(answer);
+            begin = turns.end(answer);
             if !self.think.is_zero() {
                 tokio::time::sleep(pause(self.think, seed)).await;
+                begin = self.shared.now();
                 busy = 0;
             } else if waited {
                 busy = 0;
@@ -130,6 +143,7 @@ impl Closed {
                 if busy == TURNS {
                     busy = 0;
                     tokio::task::yield_now().await;
+                    begin = self.shared.now();
                 }
             }
         }
@@ -153,7 +167,7 @@ impl Closed {
             }
             // Without a counter of those begun, what has ended stands for it: a little less.
             if self.budget.is_some() {
-                let ended = shared.shards.ended();
+                let ended = shared.ended();
                 if shared.over_budget(self.budget, ended) {
                     aborted = Some(format!(
                         "{} of {ended} operations had failed after {:.3} s, which is more than the budget of {} %",

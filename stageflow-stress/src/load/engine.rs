@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::lane::Lane;
 use super::nanos;
 use super::operation::{Names, Op};
 use super::seed;
@@ -30,6 +31,8 @@ pub(super) struct Shared {
     /// Of each operation in flight, the nanosecond from which it is timed, plus one, and its kind in the low byte. 0 is
     /// free.
     slots: Box<[AtomicU64]>,
+    /// What the workers of a closed loop are doing: they have no slots.
+    pub(super) lanes: Box<[Lane]>,
     pub(super) in_flight: AtomicUsize,
     unsuccessful: AtomicU64,
     /// Nothing is to begin any more.
@@ -44,6 +47,7 @@ impl Shared {
         names: &'static Names,
         seed: u64,
         slots: usize,
+        workers: usize,
         plan: Duration,
     ) -> Arc<Self> {
         let width = nanos(plan).div_ceil(BUCKETS).next_multiple_of(nanos(BUCKET)).max(nanos(BUCKET));
@@ -61,6 +65,7 @@ impl Shared {
             seed,
             shards: Shards::new(layout),
             slots: (0..slots).map(|_| AtomicU64::new(0)).collect(),
+            lanes: Lane::of_all(workers),
             in_flight: AtomicUsize::new(0),
             unsuccessful: AtomicU64::new(0),
             stop: AtomicBool::new(false),
@@ -95,13 +100,6 @@ impl Shared {
         Entry { shared: self.clone(), slot, times, done: false }
     }
 
-    /// Opens the book on an operation of a closed loop, whose worker has a slot of its own.
-    pub(super) fn open_in_loop(&self, op: &Op, worker: usize) -> LoopEntry<'_> {
-        let begin = self.now();
-        self.slots[worker].store((begin + 1) << 8 | op.kind as u64, Ordering::Relaxed);
-        LoopEntry { shared: self, worker, kind: op.kind, begin, done: false }
-    }
-
     /// A free slot, looked for from `after` on. Only the thread that opens entries may ask.
     pub(super) fn free_slot(&self, after: usize) -> Option<usize> {
         let n = self.slots.len();
@@ -123,23 +121,45 @@ impl Shared {
         self.unsuccessful.load(Ordering::Relaxed)
     }
 
+    /// One operation did not succeed.
+    pub(super) fn failed_one(&self) {
+        self.unsuccessful.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Whether the book is closed.
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::SeqCst)
+    }
+
+    /// Operations that have ended so far.
+    pub(super) fn ended(&self) -> u64 {
+        self.shards.ended() + self.lanes.iter().map(Lane::kept).sum::<u64>()
+    }
+
     /// Waits until nothing is in flight, for at most `limit`, and closes the book.
     pub(super) fn drain(&self, limit: Duration) -> (Tally, Vec<Pending>) {
         let until = Instant::now() + limit;
-        // The slots themselves: closed loops do not keep the number.
-        let busy = || self.slots.iter().any(|slot| slot.load(Ordering::Acquire) != 0);
+        let busy = || {
+            self.slots.iter().any(|slot| slot.load(Ordering::Acquire) != 0)
+                || self.lanes.iter().any(Lane::is_busy)
+        };
         while busy() && Instant::now() < until {
             thread::sleep(Duration::from_millis(1));
         }
         self.closed.store(true, Ordering::SeqCst);
         let now = self.now();
-        let tally = self.shards.sum();
-        let pending = |slot: &AtomicU64| {
+        let mut pending = Vec::new();
+        let tally = self.shards.sum(|shard, tally| {
+            let lanes = self.lanes.iter().skip(shard).step_by(self.shards.len());
+            pending.extend(lanes.filter_map(|lane| lane.count(tally, now)));
+        });
+        let held = |slot: &AtomicU64| {
             let held = slot.load(Ordering::Acquire);
             let since = (held >> 8).checked_sub(1)?;
             Some(Pending { since, age: now.saturating_sub(since), kind: (held & 0xFF) as usize })
         };
-        (tally, self.slots.iter().filter_map(pending).collect())
+        pending.extend(self.slots.iter().filter_map(held));
+        (tally, pending)
     }
 }
 
@@ -172,12 +192,12 @@ impl Entry {
         self.times.ended = self.shared.now();
         self.done = true;
         if end != End::Succeeded {
-            self.shared.unsuccessful.fetch_add(1, Ordering::Relaxed);
+            self.shared.failed_one();
         }
         {
             let mut tally = self.shared.shards.own();
             // Under the lock, so that an operation is either counted as ended or as in flight, never as both.
-            if self.shared.closed.load(Ordering::SeqCst) {
+            if self.shared.is_closed() {
                 return;
             }
             tally.record(&self.times, end);
@@ -191,45 +211,6 @@ impl Drop for Entry {
     fn drop(&mut self) {
         if !self.done {
             self.close(if thread::panicking() { End::Panicked } else { End::Cancelled });
-        }
-    }
-}
-
-/// The entry of an operation of a closed loop. It costs as little as it can: no shared counter is touched.
-#[derive(Debug)]
-pub(super) struct LoopEntry<'a> {
-    shared: &'a Shared,
-    worker: usize,
-    kind: usize,
-    begin: u64,
-    done: bool,
-}
-
-impl LoopEntry<'_> {
-    /// It has ended.
-    pub(super) fn end(mut self, end: End) {
-        self.close(end);
-    }
-
-    fn close(&mut self, end: End) {
-        let ended = self.shared.now();
-        self.done = true;
-        if end != End::Succeeded {
-            self.shared.unsuccessful.fetch_add(1, Ordering::Relaxed);
-        }
-        let times = Ended { stage: 0, kind: self.kind, planned: None, started: self.begin, ended };
-        let mut tally = self.shared.shards.at(self.worker);
-        if !self.shared.closed.load(Ordering::SeqCst) {
-            tally.record(&times, end);
-            self.shared.slots[self.worker].store(0, Ordering::Release);
-        }
-    }
-}
-
-impl Drop for LoopEntry<'_> {
-    fn drop(&mut self) {
-        if !self.done {
-            self.close(End::Cancelled);
         }
     }
 }

@@ -3,15 +3,15 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 
 use super::engine::{Pending, Raw};
 use super::latency::Latency;
+use super::moment::{Moment, moments};
 use super::operation::Names;
 use super::profile::Profile;
 use super::setup::Load;
 use super::tally::Cell;
-use crate::stats::{Proportion, StatsError, Z_95};
+use crate::stats::{Proportion, StatsError};
 
 /// The share of the offered load that the generator must achieve.
 const ACHIEVED: f64 = 0.999;
@@ -131,16 +131,16 @@ pub struct LoadReport {
     /// The width of a part of the timeline.
     pub moment_width: Duration,
     pub(super) allowed_errors: f64,
-    lag: Latency,
-    all: Times,
+    pub(super) lag: Latency,
+    pub(super) all: Times,
 }
 
 /// The three distributions of times.
 #[derive(Debug, Clone, Default)]
-struct Times {
-    service: Latency,
-    response: Latency,
-    otherwise: Latency,
+pub(super) struct Times {
+    pub(super) service: Latency,
+    pub(super) response: Latency,
+    pub(super) otherwise: Latency,
 }
 
 /// Results of a stage.
@@ -155,7 +155,7 @@ pub struct StageReport {
     pub duration: Duration,
     /// What became of its operations, whenever they ended.
     pub counts: Counts,
-    times: Times,
+    pub(super) times: Times,
 }
 
 /// Results of a kind of operations.
@@ -166,26 +166,7 @@ pub struct KindReport {
     pub name: String,
     /// What became of its operations.
     pub counts: Counts,
-    times: Times,
-}
-
-/// A part of the time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct Moment {
-    /// Operations that were due in it.
-    pub due: u64,
-    /// Operations that ended in it with success.
-    pub succeeded: u64,
-    /// Operations that ended in it otherwise.
-    pub unsuccessful: u64,
-    /// The median of the times of those that ended in it, in nanoseconds, to two digits. Response times in the open model,
-    /// service times in the closed one.
-    pub p50: Option<u64>,
-    /// Their 99th percentile; none below 100 of them.
-    pub p99: Option<u64>,
-    /// The longest of them.
-    pub max: Option<u64>,
+    pub(super) times: Times,
 }
 
 macro_rules! times {
@@ -313,7 +294,7 @@ impl LoadReport {
             ));
         }
         let plan = super::nanos(profile.duration()) as f64;
-        if last_lag > LAST && plan / (plan + last_lag as f64) < ACHIEVED {
+        if last_lag > LAST.max(tolerated) && plan / (plan + last_lag as f64) < ACHIEVED {
             reasons.push(format!(
                 "the generator was {:.1} ms behind at the end of a plan of {:.1} s: it reached {:.2} % of the rate",
                 last_lag as f64 / 1e6,
@@ -366,78 +347,6 @@ impl LoadReport {
     pub fn fails_too_often(&self) -> bool {
         self.counts.unsuccessful() as f64 > self.allowed_errors * self.counts.issued() as f64
     }
-
-    /// As files show it.
-    #[must_use]
-    pub fn to_json(&self) -> Value {
-        let part = |counts: &Counts, times: &Times| {
-            json!({
-                "counts": counts,
-                "error_rate": rate(counts),
-                "response": times.response.to_json(),
-                "service": times.service.to_json(),
-                "unsuccessful": times.otherwise.to_json(),
-            })
-        };
-        let mut document = part(&self.counts, &self.all);
-        let reasons = match &self.validity {
-            Validity::Valid => Vec::new(),
-            Validity::Invalid(reasons) => reasons.clone(),
-        };
-        let seconds = self.generated.as_secs_f64();
-        let per_second = |n: u64| (seconds > 0.0).then(|| n as f64 / seconds);
-        let width = self.moment_width.as_secs_f64();
-        let fields = json!({
-            "name": self.name,
-            "model": self.model,
-            "seed": self.seed.to_string(),
-            "valid": self.is_valid(),
-            "reasons": reasons,
-            "aborted": self.aborted,
-            "generated_seconds": seconds,
-            "elapsed_seconds": self.elapsed.as_secs_f64(),
-            "offered_per_second": per_second(self.counts.offered),
-            "issued_per_second": per_second(self.counts.issued()),
-            "succeeded_per_second": self.throughput(),
-            "lag": self.lag.to_json(),
-            "stages": self.stages.iter().map(|stage| {
-                let mut value = part(&stage.counts, &stage.times);
-                extend(&mut value, json!({
-                    "name": stage.name,
-                    "at_seconds": stage.at.as_secs_f64(),
-                    "seconds": stage.duration.as_secs_f64(),
-                }));
-                value
-            }).collect::<Vec<_>>(),
-            "kinds": self.kinds.iter().map(|kind| {
-                let mut value = part(&kind.counts, &kind.times);
-                extend(&mut value, json!({ "name": kind.name }));
-                value
-            }).collect::<Vec<_>>(),
-            "timeline": { "width_seconds": width, "moments": self.timeline },
-            "errors": self.errors.iter().map(|(text, count)| json!({ "text": text, "count": count })).collect::<Vec<_>>(),
-            "other_errors": self.other_errors,
-        });
-        extend(&mut document, fields);
-        document
-    }
-}
-
-fn rate(counts: &Counts) -> Value {
-    let Ok(rate) = counts.error_rate() else { return Value::Null };
-    let interval = rate.wilson(Z_95).ok();
-    json!({
-        "value": rate.rate(),
-        "low": interval.map(|interval| interval.low),
-        "high": interval.map(|interval| interval.high),
-        "n": rate.trials(),
-    })
-}
-
-fn extend(document: &mut Value, fields: Value) {
-    if let (Value::Object(document), Value::Object(fields)) = (document, fields) {
-        document.extend(fields);
-    }
 }
 
 /// When each stage began and how long it lasted.
@@ -463,29 +372,4 @@ fn times(cell: &Cell, pending: &[&Pending], open: bool) -> Times {
         response: Latency::new(&cell.response, if open { ages() } else { Vec::new() }),
         otherwise: Latency::new(&cell.otherwise, Vec::new()),
     }
-}
-
-fn moments(raw: &Raw) -> Vec<Moment> {
-    let mut moments: Vec<Moment> = raw
-        .tally
-        .buckets
-        .iter()
-        .zip(&raw.issued.due)
-        .map(|(bucket, due)| {
-            let at = |q| bucket.times.as_ref().map(|times| times.value_at_quantile(q));
-            let ended = bucket.succeeded + bucket.unsuccessful;
-            Moment {
-                due: *due,
-                succeeded: bucket.succeeded,
-                unsuccessful: bucket.unsuccessful,
-                p50: at(0.5),
-                p99: if ended >= 100 { at(0.99) } else { None },
-                max: (ended > 0).then_some(bucket.max),
-            }
-        })
-        .collect();
-    while moments.last().is_some_and(|last| last.due + last.succeeded + last.unsuccessful == 0) {
-        moments.pop();
-    }
-    moments
 }

@@ -266,16 +266,24 @@ impl Shards {
         self.0[worker % self.0.len()].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// All of them together, as they are now.
-    pub(super) fn sum(&self) -> Tally {
-        let mut all = self.0.iter().map(|shard| shard.lock().unwrap_or_else(PoisonError::into_inner).clone());
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// All of them together, as they are now. `more` adds to a copy of each by its number what is not in it yet, while it is locked.
+    pub(super) fn sum(&self, mut more: impl FnMut(usize, &mut Tally)) -> Tally {
+        let mut all = self.0.iter().enumerate().map(|(number, shard)| {
+            let shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut tally = shard.clone();
+            more(number, &mut tally);
+            tally
+        });
         let mut sum = all.next().expect("there are at least two shards");
         all.for_each(|tally| sum.add(tally));
         sum
     }
-}
 
-impl Shards {
     /// How many operations have ended.
     pub(super) fn ended(&self) -> u64 {
         self.0

@@ -286,6 +286,36 @@ mod tests {
 
     #[test]
     #[cfg(target_os = "linux")]
+    fn files_and_threads_that_stay_and_time_that_is_used_are_seen_by_the_sampler() {
+        let first = crate::sys::process_usage().unwrap();
+        let watch = Watch::start("files and threads", Duration::from_millis(2)).unwrap();
+        let files: Vec<_> = (0..300).map(|_| std::fs::File::open("/dev/null").unwrap()).collect();
+        let (stop, stopped) = std::sync::mpsc::channel::<()>();
+        let stopped = std::sync::Arc::new(std::sync::Mutex::new(stopped));
+        let threads: Vec<_> = (0..60)
+            .map(|_| {
+                let stopped = stopped.clone();
+                std::thread::spawn(move || assert!(stopped.lock().unwrap().recv().is_err()))
+            })
+            .collect();
+        let begin = crate::sys::process_usage().unwrap().cpu;
+        while crate::sys::process_usage().unwrap().cpu < begin + Duration::from_millis(200) {
+            std::hint::spin_loop();
+        }
+        let usage = watch.finish();
+        drop((files, stop));
+        for thread in threads {
+            thread.join().unwrap();
+        }
+        // Other tests of this process come and go beside it, which is why less than all of it is asked for.
+        let last = usage.samples.last().unwrap();
+        assert!(last.fds >= first.fds + 150, "{} {}", first.fds, last.fds);
+        assert!(last.threads >= first.threads + 30, "{} {}", first.threads, last.threads);
+        assert!(last.cpu >= Duration::from_millis(150), "{:?}", last.cpu);
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
     fn a_real_leak_is_seen_by_the_sampler() {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::classify::Severity;
 use crate::context::Inner;
-use crate::fault::Faults;
+use crate::fault::{Faults, UNDELIVERED};
 use crate::finding::{Finding, FindingType};
 use crate::journal::record::{Metric, Record};
 use crate::run::{shown_below, write_atomically};
@@ -63,7 +63,7 @@ fn keep(inner: &Inner, faults: &Faults, stem: &str, expected: bool) {
         return;
     }
     let replay = replay(inner, &plan_path);
-    let finding = Finding::new(FindingType::Reliability, "faults were armed and not delivered")
+    let finding = Finding::new(FindingType::Reliability, UNDELIVERED)
         .severity(Severity::High)
         .rule("fault.undelivered")
         .key(undelivered.shown.join("\n"))

@@ -359,6 +359,13 @@ pub fn print(inner: &Inner, verdict: &Verdict) {
     eprintln!("  reproduce: {}", inner.start.reproduce);
     if let Some(replay) = &inner.collected().replay {
         eprintln!("  the same faults, whatever its source says: {replay}");
+        let assignment = format!("{}=", crate::settings::names::FAULT_PLAN);
+        if let Some((plan, command)) = replay.strip_prefix(&assignment).and_then(|rest| rest.split_once(' '))
+        {
+            eprintln!(
+                "  the fewest of them that fail alike: stageflow-test faults shrink {plan} -- {command}"
+            );
+        }
     }
     let mut told = false;
     for record in &inner.collected().findings {

@@ -98,7 +98,8 @@ fn a_ramp_finds_where_operations_begin_to_fail() {
         let limit = limit.clone();
         async move {
             let Ok(_permit) = limit.try_acquire() else { return Err(()) };
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            // As long as all others of the level take to begin.
+            tokio::time::sleep(Duration::from_millis(300)).await;
             Ok(())
         }
     }))

@@ -1,5 +1,6 @@
 //! What the command line is made of.
 
+mod faults;
 mod findings;
 mod logs;
 mod runs;
@@ -14,6 +15,7 @@ use crate::finding::{Ledger, SuggestionKind};
 
 use words::{ledger_name, suggestion_kind, word};
 
+pub use faults::FaultsCommand;
 pub use findings::{Export, Filter, FindingsCommand, How, Which};
 pub use logs::LogsCommand;
 pub use runs::RunsCommand;
@@ -85,6 +87,11 @@ pub enum Command {
     Logs {
         #[command(subcommand)]
         command: LogsCommand,
+    },
+    /// Make stored plans of faults smaller
+    Faults {
+        #[command(subcommand)]
+        command: FaultsCommand,
     },
     /// Strengths, bugs, developer experience and improvements
     Ledger {

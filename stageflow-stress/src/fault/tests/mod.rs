@@ -8,13 +8,13 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-use serde::{Deserialize, Serialize};
-
 use super::*;
 
+mod answers;
 #[cfg(target_os = "linux")]
 mod processes;
 mod proxy;
+mod streams;
 mod table;
 
 fn on<T>(future: impl Future<Output = T>) -> T {
@@ -252,95 +252,6 @@ fn of_two_faults_on_one_call_the_second_says_what_kept_it_away() {
     assert_eq!(report.faults[1].why, ["another fault ended the call before"]);
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct Order {
-    id: String,
-    cents: u32,
-    #[serde(default)]
-    note: Option<String>,
-    on: String,
-    items: Vec<String>,
-}
-
-fn order(id: u32) -> Order {
-    Order {
-        id: format!("o-{id}"),
-        cents: 250,
-        note: Some("leave at door".to_owned()),
-        on: "2026-03-04".to_owned(),
-        items: vec!["tea".to_owned(), "cup".to_owned()],
-    }
-}
-
-/// Two calls with the fault on the second: what the caller got.
-fn damaged(fault: Fault) -> (Faults, Result<Order, InjectedError>) {
-    let faults = session(fault);
-    let port = faults.port("shop", |id: u32| async move { Ok::<_, InjectedError>(order(id)) }).json();
-    let second = on(async {
-        assert_eq!(port.call(1).await.unwrap(), order(1));
-        port.call(2).await
-    });
-    (faults, second)
-}
-
-#[test]
-fn every_semantic_kind_reaches_a_typed_caller_as_another_value_or_as_an_error() {
-    for kind in FaultKind::of(FaultClass::Semantic).filter(|kind| *kind != FaultKind::ExtraField) {
-        let (faults, second) = damaged(nth(kind, 2));
-        match second {
-            Ok(other) => assert_ne!(other, order(2), "{kind}"),
-            Err(error) => assert_eq!(error.kind(), kind),
-        }
-        let delivery = &faults.deliveries()[0];
-        let change = delivery.change.as_ref().unwrap();
-        assert_ne!(change.before, change.after, "{kind}");
-        delivered(&faults);
-    }
-}
-
-#[test]
-fn what_a_type_cannot_read_is_an_error_and_what_it_reads_is_handed_on() {
-    let (_, missing) = damaged(nth(FaultKind::MissingField, 2).path("/cents"));
-    assert!(missing.unwrap_err().to_string().contains("missing field `cents`"));
-    let (_, null) = damaged(nth(FaultKind::NullField, 2).path("/note"));
-    assert_eq!(null.unwrap().note, None);
-    let (_, negative) = damaged(nth(FaultKind::SchemaViolation, 2).path("/cents"));
-    assert!(negative.is_err(), "an unsigned number cannot be -250");
-    let (_, stale) = damaged(nth(FaultKind::Stale, 2));
-    assert_eq!(stale.unwrap(), order(1));
-    let (_, entity) = damaged(nth(FaultKind::WrongEntity, 2));
-    assert_eq!(entity.unwrap(), Order { id: "o-1".to_owned(), ..order(2) });
-    let (_, flipped) = damaged(nth(FaultKind::DateFlip, 2));
-    assert_eq!(flipped.unwrap().on, "2026-04-03");
-}
-
-#[test]
-fn what_the_callers_type_cannot_see_is_not_delivered() {
-    let (faults, second) = damaged(nth(FaultKind::ExtraField, 2).path(""));
-    assert_eq!(second.unwrap(), order(2));
-    assert!(refused(&faults).contains("reads the damaged answer as the sound one"));
-    // The same in a text reaches the caller's own parser.
-    let faults = session(nth(FaultKind::ExtraField, 1));
-    let port = faults.port("shop", |()| async { Ok::<_, InjectedError>("{\"a\":1}".to_owned()) }).text();
-    assert_eq!(on(port.call(())).unwrap(), "{\"a\":1,\"unexpected_field\":\"injected\"}");
-    delivered(&faults);
-}
-
-#[test]
-fn a_semantic_fault_without_anything_to_change_says_so() {
-    for kind in FaultKind::of(FaultClass::Semantic).filter(|kind| !matches!(kind, FaultKind::Malformed)) {
-        let faults = session(nth(kind, 1).path("/nowhere"));
-        let port = faults.port("shop", |()| async { Ok::<_, InjectedError>(serde_json::json!([])) }).json();
-        assert_eq!(on(port.call(())).unwrap(), serde_json::json!([]));
-        let why = refused(&faults);
-        assert!(why.contains("no `/nowhere`") || why.contains("no earlier answer"), "{kind}: {why}");
-    }
-    let faults = session(nth(FaultKind::Malformed, 1));
-    let port = faults.port("shop", |()| async { Err::<u32, _>("sold out".to_owned()) }).json();
-    assert!(on(port.call(())).is_err());
-    refused(&faults);
-}
-
 #[test]
 fn an_error_knows_whether_anybody_looked() {
     fn seen(use_it: impl FnOnce(Result<u32, InjectedError>)) -> Seen {
@@ -406,34 +317,6 @@ fn a_caller_that_gives_up_leaves_an_unknown_outcome() {
 }
 
 #[test]
-fn a_replay_of_the_stored_plan_is_the_same_run() {
-    let plan = Sites::new([("shop", 6)])
-        .kinds(FaultKind::of(FaultClass::Semantic))
-        .swarm(11, 20)
-        .fold(FaultPlan::new().seeded(5), |plan, one| one.faults.into_iter().fold(plan, FaultPlan::with));
-    let run = |plan: FaultPlan| {
-        let faults = Faults::new(plan);
-        let port = faults.port("shop", |id: u32| async move { Ok::<_, String>(order(id)) }).json();
-        let answers: Vec<_> = on(async {
-            let mut answers = Vec::new();
-            for id in 0..6 {
-                answers.push(port.call(id).await);
-            }
-            answers
-        });
-        let changes: Vec<_> = faults
-            .deliveries()
-            .into_iter()
-            .map(|delivery| (delivery.id, delivery.state, delivery.change))
-            .collect();
-        (answers, changes)
-    };
-    let (first, again) = (run(plan.clone()), run(FaultPlan::parse(&plan.to_json()).unwrap()));
-    assert_eq!(first, again);
-    assert!(first.1.iter().any(|(_, state, _)| *state == DeliveryState::Delivered));
-}
-
-#[test]
 fn ports_count_from_many_tasks() {
     let faults = session(Fault::new("shop", FaultKind::Error, Schedule::Every(10)));
     let ran = Arc::new(AtomicU32::new(0));
@@ -463,104 +346,6 @@ fn what_holds_a_task_cannot_hold_a_thread() {
         port.call_blocking(()).unwrap();
         assert!(refused(&faults).contains("cannot be let go again"));
     }
-}
-
-/// Reads an answer of five pieces: what came, and how it ended.
-fn read_pieces(faults: &Faults) -> (u32, Option<InjectedError>, Duration) {
-    on(async {
-        let before = tokio::time::Instant::now();
-        let mut source = 0..5;
-        let mut answer = faults.chunks("shop");
-        let mut read = 0;
-        loop {
-            match answer.pass(async { source.next() }).await {
-                Some(Ok(_)) => read += 1,
-                Some(Err(error)) => return (read, Some(error), before.elapsed()),
-                None => return (read, None, before.elapsed()),
-            }
-        }
-    })
-}
-
-#[test]
-fn answers_in_pieces_break_off_end_early_or_come_slowly() {
-    let cut = session(nth(FaultKind::Cut, 1).amount(2));
-    let (read, error, _) = read_pieces(&cut);
-    assert_eq!((read, error.unwrap().kind()), (2, FaultKind::Cut));
-    delivered(&cut);
-
-    let short = session(nth(FaultKind::Truncated, 1).amount(3));
-    let (read, error, _) = read_pieces(&short);
-    assert!(read == 3 && error.is_none(), "as if it were complete");
-    delivered(&short);
-
-    let slow = session(nth(FaultKind::SlowChunks, 1).millis(100));
-    let (read, error, waited) = read_pieces(&slow);
-    assert!(read == 5 && error.is_none() && waited >= Duration::from_millis(500), "{waited:?}");
-    delivered(&slow);
-
-    let reset = session(nth(FaultKind::Reset, 1));
-    assert_eq!(read_pieces(&reset).0, 0);
-    delivered(&reset);
-
-    for kind in [FaultKind::Cut, FaultKind::Truncated] {
-        let late = session(nth(kind, 1).amount(6));
-        assert_eq!(read_pieces(&late).0, 5);
-        assert_eq!(refused(&late), "the answer ended after 5 pieces");
-    }
-}
-
-#[test]
-fn a_disk_becomes_full_and_is_emptied_by_healing() {
-    let faults = session(nth(FaultKind::DiskFull, 2).amount(3));
-    let mut file = faults.io("shop", Vec::new());
-    file.write_all(b"first").unwrap();
-    let error = file.write_all(b"second").unwrap_err();
-    assert_eq!(error.kind(), io::ErrorKind::StorageFull);
-    assert_eq!(file.get_ref(), b"firstsec");
-    delivered(&faults);
-    faults.heal();
-    file.write_all(b"third").unwrap();
-    assert_eq!(file.into_inner(), b"firstsecthird");
-
-    let never = session(nth(FaultKind::DiskFull, 1).amount(1_000));
-    never.io("shop", Vec::new()).write_all(b"little").unwrap();
-    assert_eq!(refused(&never), "the disk never became full: 994 bytes were left");
-}
-
-#[test]
-fn readers_end_early_and_fail() {
-    let faults = session(nth(FaultKind::Cut, 2));
-    let mut text = String::new();
-    let read = faults.io("shop", &b"0123456789"[..]).take(4).read_to_string(&mut text).unwrap();
-    assert_eq!((read, text.as_str()), (4, "0123"));
-    let broken = session(nth(FaultKind::Error, 1));
-    let error = broken.io("shop", &b"0123456789"[..]).read_to_string(&mut text).unwrap_err();
-    assert!(error.to_string().contains("[fault-0-shop#1-error]"));
-    delivered(&broken);
-    let other = session(nth(FaultKind::Dns, 1));
-    other.io("shop", &b"x"[..]).read_to_string(&mut text).unwrap();
-    assert_eq!(refused(&other), "`dns` cannot strike a read");
-}
-
-#[test]
-fn clocks_are_apart_for_a_reading_or_from_then_on() {
-    let start = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000);
-    let readings = |kind| {
-        let faults = session(nth(kind, 2).millis(-5_000));
-        let clock = faults.clock("shop", ManualClock::new(start));
-        let apart: Vec<_> =
-            (0..3).map(|_| start.duration_since(clock.now()).unwrap_or_default().as_secs()).collect();
-        delivered(&faults);
-        faults.heal();
-        assert_eq!(clock.now(), start);
-        apart
-    };
-    assert_eq!(readings(FaultKind::ClockSkew), [0, 5, 0]);
-    assert_eq!(readings(FaultKind::ClockStep), [0, 5, 5]);
-    let nothing = session(nth(FaultKind::ClockSkew, 1).millis(0));
-    nothing.clock("shop", SystemClock).now();
-    assert_eq!(refused(&nothing), "0 milliseconds are no difference");
 }
 
 #[test]

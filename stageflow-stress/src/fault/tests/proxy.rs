@@ -115,6 +115,15 @@ fn a_proxy_cuts_and_slows_answers() {
     assert_eq!(refused(&never), "the answer had 10 bytes");
 }
 
+/// Waits until the proxy has taken the connection, which is when its fault is due.
+fn arrived(faults: &Faults) {
+    let limit = std::time::Instant::now() + Duration::from_secs(60);
+    while faults.deliveries().is_empty() {
+        assert!(std::time::Instant::now() < limit, "{}", faults.report());
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
 #[test]
 fn a_proxy_swallows_requests_and_holds_partitions() {
     let faults = session(nth(FaultKind::Loss, 1));
@@ -123,6 +132,7 @@ fn a_proxy_swallows_requests_and_holds_partitions() {
     let mut client = TcpStream::connect(proxy.address()).unwrap();
     client.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
     client.write_all(b"hello\n").unwrap();
+    arrived(&faults);
     let error = client.read(&mut [0; 8]).unwrap_err();
     assert!(matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut));
     drop((client, proxy));
@@ -134,6 +144,7 @@ fn a_proxy_swallows_requests_and_holds_partitions() {
     let mut client = TcpStream::connect(proxy.address()).unwrap();
     client.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
     client.write_all(b"hello\n").unwrap();
+    arrived(&faults);
     assert!(client.read(&mut [0; 8]).is_err());
     assert!(server.read.lock().unwrap().is_empty());
     faults.heal();

@@ -3,6 +3,7 @@
 
 use serde_json::json;
 
+use super::answers::order;
 use super::*;
 
 /// A session whose one fault was delivered, and what the struck side itself saw of it.

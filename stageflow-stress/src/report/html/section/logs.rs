@@ -20,6 +20,8 @@ const STRIPS: usize = 8;
 const TEMPLATES: usize = 30;
 /// Logs whose errors are drawn over time.
 const TIMELINES: usize = 4;
+/// Reasons of a detector that are listed.
+const REASONS: usize = 50;
 /// Logs that are drawn as bars.
 const DRAWN: usize = 30;
 
@@ -264,19 +266,28 @@ fn detectors(m: &mut Markup, folder: &Folder) {
                 }),
             }
         }
-        let said: Vec<_> =
-            ["finding", "inconclusive"].iter().filter_map(|word| of.get(*word)).flatten().collect();
-        m.within("td", &[("class", "wide")], |m| {
-            let Some((first, test)) = said.first() else { return };
-            let line = |detector: &Value, test: &str| format!("{test}: {}", text(detector, "why"));
-            if said.len() == 1 {
-                m.text(&line(first, test));
-            } else {
-                m.within("details", &[], |m| {
-                    m.element("summary", &[], &count(said.len(), "reason", "reasons"));
-                    m.items(said.iter().take(50).map(|(detector, test)| line(detector, test)));
-                });
-            }
+        let said = ["finding", "inconclusive"].iter().filter_map(|word| of.get(*word)).flatten();
+        let mut lines: Vec<String> = Vec::new();
+        lines.extend(said.map(|(detector, test)| format!("{test}: {}", text(detector, "why"))));
+        // Mostly it is the same for every log.
+        let mut without: BTreeMap<String, usize> = BTreeMap::new();
+        for (detector, _) in of.get("not applicable").into_iter().flatten() {
+            *without.entry(text(detector, "why")).or_default() += 1;
+        }
+        for (why, n) in without {
+            lines.push(format!("not applicable to {}: {why}", count(n, "log", "logs")));
+        }
+        m.within("td", &[("class", "wide")], |m| match lines.as_slice() {
+            [] => {}
+            [line] => m.text(line),
+            lines => m.within("details", &[], |m| {
+                m.element("summary", &[], &count(lines.len(), "reason", "reasons"));
+                let more = lines.len().saturating_sub(REASONS);
+                m.items(&lines[..lines.len() - more]);
+                if more > 0 {
+                    m.paragraph(&format!("{} more: see the analyses.", count(more, "reason", "reasons")));
+                }
+            }),
         });
     });
 }

@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 use super::*;
 use crate::stats::percentile;
 
+mod models;
+
 const MS: Duration = Duration::from_millis(1);
 
 /// A lag that no machine reaches: tests of counting are not about the machine.
@@ -69,7 +71,7 @@ fn every_way_to_end_is_counted_and_the_counts_add_up() {
     let report = on_runtime(2, async {
         load("endings")
             .profile(Profile::burst(100, MS * 50, 2))
-            .drain(MS * 200)
+            .drain(MS * 1_000)
             .allow_errors(1.0)
             .run(|op| async move {
                 match op.index() % 10 {
@@ -140,7 +142,7 @@ fn cancelled_operations_are_counted() {
             .handle()
             .clone()
             .spawn(async move {
-                let load = load("cancelled").open(1_000.0).for_(MS * 100).drain(MS * 50);
+                let load = load("cancelled").open(1_000.0).for_(MS * 100);
                 load.run(move |op| {
                     let runtime = runtime.clone();
                     async move {
@@ -169,7 +171,7 @@ fn cancelled_operations_are_counted() {
 fn a_runtime_that_ends_cancels_what_it_runs() {
     let shared = {
         let names = operation::Names { stages: vec!["only".to_owned()], kinds: Vec::new() }.kept();
-        let shared = engine::Shared::new(Instant::now(), names, 1, 4, MS);
+        let shared = engine::Shared::new(Instant::now(), names, 1, 4, 0, MS);
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let op = shared.op(0, 0, Some(MS));
         let entry = shared.open(&op, 0, Some(0), 0);
@@ -245,7 +247,7 @@ fn a_closed_loop_on_one_thread_shares_it_and_survives_panics() {
 #[test]
 fn a_closed_loop_that_hangs_ends_and_says_so() {
     let report = on_runtime(2, async {
-        load("hang").closed(2).for_(MS * 50).drain(MS * 50).run(|_| pending::<()>()).await.unwrap()
+        load("hang").closed(2).for_(MS * 500).drain(MS * 50).run(|_| pending::<()>()).await.unwrap()
     });
     assert_eq!((report.counts.offered, report.counts.in_flight), (2, 2));
     assert!(!report.is_valid());
