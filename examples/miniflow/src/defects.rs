@@ -182,9 +182,11 @@ defects! {
         FailuresAreReplayed: "a failed result is kept under its key",
             like "response caches that store errors", shows "a request can never be repeated";
         KeyIsCut: "keys are compared by their first 16 characters",
-            like "hash prefixes, `VARCHAR(16)`", shows "another request gets this one's result";
+            like "hash prefixes, `VARCHAR(16)`", shows "another request gets this one's result, or is refused";
         AbandonedKeyStaysTaken: "a run that is dropped does not give its key back",
             like "locks without a lease", shows "the next request waits for ever";
+        KeyHoldsForAnyRequest: "a key is answered whatever is asked under it",
+            like "response caches by `Idempotency-Key` alone", shows "another request gets this one's result and never happens";
     }
     "Tools" {
         ApprovalIsNotAsked: "a tool that needs consent is called without",

@@ -42,7 +42,7 @@ pub struct RunConfig {
     pub resources: Resources,
     /// Cancels the run from outside.
     pub cancel: CancelToken,
-    /// A request that is repeated under its key has its effects once.
+    /// A request that is repeated under its key has its effects once. Another snapshot under the same key is refused.
     pub idempotency_key: Option<String>,
     /// Whether tool calls are undone if the run does not succeed.
     pub undo_on_failure: bool,
@@ -257,13 +257,16 @@ impl Graph {
         };
         let cancel = config.cancel.clone();
         let claim = tokio::select! {
-            claim = self.inner.store.claim(&key, defects) => claim,
+            claim = self.inner.store.claim(&key, &config.snapshot, defects) => claim,
             () = cancel.cancelled() => {
                 return RunResult::without_stages(End::Cancelled, "cancelled while another run had its key");
             }
         };
         match claim {
             Claim::Replay(result) => RunResult { replayed: true, ..result },
+            Claim::Refused => {
+                RunResult::without_stages(End::Failed, &format!("the key `{key}` belongs to another request"))
+            }
             Claim::Work(reservation) => {
                 let result = self.execute(config).await;
                 reservation.finish(&result);

@@ -104,6 +104,7 @@ macro_rules! conformance {
             { requests_at_once_have_their_effects_once work_002 "WORK-002" }
             { every_stage_of_a_request_with_a_key_runs work_002 "WORK-002" }
             { another_key_is_another_request work_002 "WORK-002" }
+            { a_key_that_is_taken_is_refused_to_another_request work_002 "WORK-002" }
             { a_failed_request_can_be_repeated work_002 "WORK-002" }
             { an_abandoned_request_can_be_repeated work_002 "WORK-002" }
             { a_waiting_request_can_be_cancelled work_002 "WORK-002" }

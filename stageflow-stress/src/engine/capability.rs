@@ -23,6 +23,8 @@ words! {
         /// [`RunOptions::idempotency_key`](super::RunOptions::idempotency_key) makes a repeated request have its
         /// effects once.
         Idempotency = "idempotency",
+        /// What a request under a key asks is compared with what was asked under it before: another request is refused.
+        RequestCheck = "comparison of requests under a key",
         /// Stages run on a condition, [`StageSpec::when`](super::StageSpec::when).
         Conditions = "conditions",
         /// Stages have a look-up by key over all dependencies, [`Behavior::Read`](super::Behavior::Read).

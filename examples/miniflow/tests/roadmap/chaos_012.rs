@@ -35,7 +35,7 @@ fn a_throttled_process_does_not_call_itself_punctual(cx: &TestContext) -> Outcom
     cx.check("it is throttled", faults.process("worker", &worker.child).step());
 
     let (mut late, mut silent) = (0, Vec::new());
-    for _ in 0..5 {
+    for _ in 0..12 {
         let (answer, waited) = spin(&mut worker, rounds)?;
         // Far beyond the deadline, so that the way to the worker and back cannot be the reason.
         if waited > 2 * DEADLINE {
@@ -44,6 +44,12 @@ fn a_throttled_process_does_not_call_itself_punctual(cx: &TestContext) -> Outcom
             if answer["late"] != true || told < waited / 2 {
                 silent.push(format!("waited {waited:?}, told {answer}"));
             }
+        } else if late == 0 {
+            // On a busy machine the work was weighed too light: more of it, until there are answers to judge.
+            rounds *= 2;
+        }
+        if late == 5 {
+            break;
         }
     }
     cx.check("under the throttle answers are late", late > 0);

@@ -217,6 +217,19 @@ pub const SCENARIOS: &[Scenario] = &[
         shows: &[CheckThenAct, KeyIsCut],
     },
     Scenario {
+        name: "a key is used again for another request, and for the same",
+        body: |lab| {
+            Box::pin(async move {
+                let graph = lab.graph().stage(lab.stage("a", 0, Do::Ok(json!({})))).build().unwrap();
+                for input in [1, 2, 1] {
+                    lab.run(&graph, RunConfig { snapshot: asked(json!(input)).snapshot, ..key("k") }).await;
+                }
+            })
+        },
+        right: "a; Ok; Failed (the key `k` belongs to another request); Ok",
+        shows: &[KeyHoldsForAnyRequest],
+    },
+    Scenario {
         name: "a request fails, is abandoned, and succeeds",
         body: |lab| {
             Box::pin(async move {

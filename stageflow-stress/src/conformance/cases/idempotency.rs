@@ -59,6 +59,17 @@ cases! {
         }
     }
 
+    /// A key that is used again for another request is refused, and the first request keeps its answer.
+    "WORK-002" a_key_that_is_taken_is_refused_to_another_request (Reliability, Idempotency) [Idempotency, RequestCheck, SharedGraph, Snapshot] |t| {
+        let asks = |cents: i64| key("order-1").data("cents", cents);
+        let reports = t.unaudited_runs(&charge(), &[asks(100), asks(900), asks(100)], Overlap::InTurn)?;
+        t.check_eq("the first is ok", reports[0].end, RunEnd::Ok);
+        t.check_eq("another one under its key is refused", reports[1].end, RunEnd::Error);
+        t.check_eq("the first once more is ok", reports[2].end, RunEnd::Ok);
+        t.check_eq("and has its answer", data(&reports[2], "ship"), data(&reports[0], "ship"));
+        t.check_eq("charged over all runs", total(&reports, "charged"), 1);
+    }
+
     /// A request that failed can be repeated under its key.
     "WORK-002" a_failed_request_can_be_repeated (Reliability, Idempotency) [Idempotency, SharedGraph, Snapshot] |t| {
         let order = pipeline("fails at first")
