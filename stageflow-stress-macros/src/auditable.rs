@@ -14,7 +14,7 @@ use crate::nearest::nearest;
 struct Audit {
     /// Left out.
     skip: bool,
-    /// Tells one value of a list from the next. Checked; snapshots do not use it yet.
+    /// Tells one value of a list from the next.
     key: bool,
     /// Only a hash is kept.
     sensitive: bool,
@@ -46,7 +46,7 @@ pub(crate) fn expand(input: TokenStream) -> TokenStream {
                 // A variant without fields is its name; with fields it is its name and they.
                 let value = match variant.fields {
                     Fields::Unit => quote!(#probe::Auditable::snapshot(#text)),
-                    _ => quote!(#probe::AuditValue::map([(#text, { #value })])),
+                    _ => quote!(#probe::AuditValue::variant(#text, { #value })),
                 };
                 quote!(Self::#name #pattern => #value,)
             });
@@ -81,7 +81,7 @@ pub(crate) fn expand(input: TokenStream) -> TokenStream {
 /// The pattern that binds the fields, and the expression that makes a value of them.
 fn fields(fields: &Fields, probe: &TokenStream, errors: &mut Errors) -> (TokenStream, TokenStream) {
     let single = matches!(fields, Fields::Unnamed(_)) && fields.len() == 1;
-    let (mut bindings, mut pairs) = (Vec::new(), Vec::new());
+    let (mut bindings, mut pairs, mut keys) = (Vec::new(), Vec::new(), Vec::new());
     for (at, field) in fields.iter().enumerate() {
         let audit = Audit::read(&field.attrs, &["skip", "key", "sensitive"], errors);
         audit.check(field, errors);
@@ -98,17 +98,24 @@ fn fields(fields: &Fields, probe: &TokenStream, errors: &mut Errors) -> (TokenSt
             continue;
         }
         let mut value = call_at(&field.ty, quote!(#probe::Auditable), "snapshot", &binding);
+        if audit.key {
+            keys.push(value.clone());
+        }
         if audit.sensitive {
             value = quote!(#probe::AuditValue::hidden(&#value));
         }
         pairs.push((name, value));
     }
+    let keyed = |value: TokenStream| match &keys[..] {
+        [] => value,
+        keys => quote!(#probe::AuditValue::keyed(&[#(#keys),*], #value)),
+    };
     if single && pairs.len() == 1 {
         let value = &pairs[0].1;
-        return (quote!((#(#bindings),*)), quote!(#value));
+        return (quote!((#(#bindings),*)), keyed(quote!(#value)));
     }
     let pairs = pairs.iter().map(|(name, value)| quote!((#name, #value)));
-    let value = quote!(#probe::AuditValue::map::<&'static ::core::primitive::str>([#(#pairs),*]));
+    let value = keyed(quote!(#probe::AuditValue::map::<&'static ::core::primitive::str>([#(#pairs),*])));
     match fields {
         Fields::Named(_) => (quote!({ #(#bindings),* }), value),
         Fields::Unnamed(_) => (quote!((#(#bindings),*)), value),
@@ -174,7 +181,7 @@ mod tests {
                 Empty,
                 One(u8),
                 Pair(u8, #[audit(sensitive)] String),
-                Named { id: u64, #[audit(skip)] cache: Cache, value: T },
+                Named { #[audit(key)] id: u64, #[audit(skip)] cache: Cache, value: T },
             }
         };
         let file: syn::File = syn::parse2(expand(item)).unwrap();

@@ -43,7 +43,7 @@ fn a_struct_is_a_map_of_its_fields() {
         ("token", AuditValue::hidden(&"secret".snapshot())),
         ("id", AuditValue::Int(7)),
     ]);
-    assert_eq!(snapshot, expected);
+    assert_eq!(snapshot, AuditValue::keyed(&[AuditValue::Int(7)], expected));
     assert!(!format!("{snapshot:?}").contains("secret"));
     assert_ne!(snapshot, ledger("other").snapshot());
 }
@@ -97,4 +97,29 @@ fn a_variant_is_named() {
     assert_eq!(done, map([("Done", fields)]));
     let none: Option<Never> = None;
     assert_eq!(none.snapshot(), AuditValue::Null);
+}
+
+#[derive(Auditable)]
+enum Order {
+    Open {
+        #[audit(key)]
+        shop: &'static str,
+        #[audit(key)]
+        number: u32,
+    },
+    Paid(#[audit(key)] &'static str, #[audit(key)] u32, i64),
+}
+
+#[test]
+fn elements_are_known_again_by_their_keys_in_another_variant_too() {
+    let before = [Order::Open { shop: "a", number: 1 }, Order::Open { shop: "a", number: 2 }].snapshot();
+    let after = [Order::Open { shop: "a", number: 2 }, Order::Paid("a", 1, 90)].snapshot();
+    assert_eq!(
+        before.differences(&after),
+        [
+            "`/a,1/Open` is missing",
+            "`/a,1/Paid` is new: {0, 1, 2}",
+            "the whole has elements in another order: a,2, a,1",
+        ]
+    );
 }

@@ -119,6 +119,25 @@ fn logs_and_stderr_are_delivered_with_everything_attached() {
 }
 
 #[test]
+fn errors_after_the_report_of_their_run_are_counted_and_delivered() {
+    with("", PATIENT, async |worker, output| {
+        assert_eq!(worker.late_errors(), 0);
+        for of in [json!(7), Value::Null] {
+            worker.call("late_error", json!({ "of": of })).await.unwrap();
+        }
+        assert_eq!(worker.late_errors(), 2);
+        let records = output.records();
+        let fields: Vec<&Value> = records.iter().map(|record| &record.fields["run"]).collect();
+        assert_eq!(fields, [&json!(7), &Value::Null]);
+        assert_eq!(records[0].level.as_deref(), Some("ERROR"));
+        assert_eq!(
+            (records[0].target.as_str(), records[0].message.as_str()),
+            ("event_loop", "nobody took it")
+        );
+    });
+}
+
+#[test]
 fn lines_that_are_no_protocol_are_counted_and_kept() {
     with("garbage", PATIENT, async |worker, output| {
         worker.call("echo", Value::Null).await.unwrap();

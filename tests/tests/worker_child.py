@@ -40,6 +40,9 @@ for line in sys.stdin:
         send(n="log", level="WARNING", logger="till", message="out of paper", time=12.5, fields={"roll": 3})
         print("on stderr", file=sys.stderr, flush=True)
         send(id=id, ok=True, result=None)
+    elif op == "late_error":
+        send(n="late_error", run=request.get("of"), message="nobody took it")
+        send(id=id, ok=True, result=None)
     elif op == "exit":
         print("last words", file=sys.stderr, flush=True)
         os._exit(request["code"])

@@ -91,7 +91,7 @@ fn table(found: &[(Defect, Vec<&'static str>)]) -> String {
     for (defect, _) in missed {
         writeln!(text, "* `{}`: {}.", defect.name(), defect.what()).unwrap();
     }
-    text.push_str(include_str!("mutants.md"));
+    text.push_str(include_str!("mutants/section.md"));
     text
 }
 

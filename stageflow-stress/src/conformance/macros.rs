@@ -36,6 +36,7 @@ macro_rules! conformance {
             { independent_stages_overlap perf_002 "PERF-002" }
             { duplicate_names_are_refused contract_004 "CONTRACT-004" }
             { unknown_dependencies_are_refused contract_004 "CONTRACT-004" }
+            { a_dependency_that_is_named_twice_is_one dag_001 "DAG-001" }
             { cycles_are_refused dag_001 "DAG-001" }
             { a_condition_that_holds_runs_its_stage dag_008 "DAG-008" }
             { a_condition_that_does_not_hold_skips_its_stage route_004 "ROUTE-004" }
@@ -92,6 +93,7 @@ macro_rules! conformance {
             { a_round_trip_keeps_numbers core_002 "CORE-002" }
             { a_round_trip_keeps_texts core_002 "CORE-002" }
             { a_round_trip_keeps_shapes core_002 "CORE-002" }
+            { a_stage_is_told_the_run_it_belongs_to obs_001 "OBS-001" }
             { runs_in_turn_are_apart dag_010 "DAG-010" }
             { runs_at_once_are_apart core_010 "CORE-010" }
             { a_burst_of_runs_ends_whole dag_010 "DAG-010" }

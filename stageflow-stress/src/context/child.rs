@@ -6,6 +6,8 @@ use serde_json::Value;
 
 use super::Handle;
 use crate::capture::LogEvent;
+use crate::classify::Severity;
+use crate::finding::Finding;
 use crate::log::format::{Level, Route};
 use crate::worker::{ChildOutput, ChildRecord, ChildStream};
 
@@ -40,5 +42,23 @@ impl ChildOutput for Handle {
                 &record.message,
             )
         });
+    }
+
+    /// It is a finding too: the error came from a run, and no report of a run has it.
+    fn late_error(&self, record: ChildRecord) {
+        let finding = Finding::silent_failure("an error reached the event loop after the report of its run")
+            .severity(Severity::Medium)
+            .rule("engine.late_loop_error")
+            .description(format!(
+                "{} tells of it when nobody listened any more: {}",
+                record.source, record.message
+            ))
+            .evidence(
+                "event loop",
+                record.message.as_str(),
+                serde_json::json!({ "message": &record.message, "fields": &record.fields }),
+            );
+        self.inner.file(finding, "worker", None);
+        self.log(record);
     }
 }

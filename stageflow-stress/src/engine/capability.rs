@@ -31,6 +31,8 @@ words! {
         LookUp = "look-up by key",
         /// Stages are told their own name, [`Behavior::Named`](super::Behavior::Named).
         OwnName = "own name",
+        /// Stages are told the id of their run, [`Behavior::RunId`](super::Behavior::RunId).
+        OwnRunId = "own run id",
         /// Stages call tools, [`Behavior::Tool`](super::Behavior::Tool).
         Tools = "tools",
         /// Calls need consent, [`ToolSpec::needs_approval`](super::ToolSpec::needs_approval).

@@ -57,6 +57,11 @@ pub trait StageIo: Send + Sync {
         None
     }
 
+    /// The id of the run, as the engine tells it to the stage.
+    fn run_id(&self) -> Option<String> {
+        None
+    }
+
     /// Registers `cleanup` with the engine, to be called at the end of the run.
     fn on_cleanup(&self, cleanup: Box<dyn FnOnce() + Send>) {
         drop(cleanup);
@@ -244,6 +249,7 @@ impl Script {
             Behavior::Read { key } => one(key, io.look_up(key).unwrap_or(Value::Null)),
             Behavior::Input { key } => one(key, io.input(key).unwrap_or(Value::Null)),
             Behavior::Named { key } => one(key, io.own_name().map_or(Value::Null, Value::from)),
+            Behavior::RunId { key } => one(key, io.run_id().map_or(Value::Null, Value::from)),
             Behavior::Fail { message } => failed(message),
             Behavior::Panic { message } => self.panics(name, message),
             Behavior::Flaky { failures, how } if attempt <= *failures => {

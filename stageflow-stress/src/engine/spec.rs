@@ -342,6 +342,11 @@ pub enum Behavior {
         /// The key.
         key: String,
     },
+    /// Returns, under `key`, the id of the run as the engine tells it; null if it does not.
+    RunId {
+        /// The key.
+        key: String,
+    },
     /// Ends with the status `fail` if the snapshot's value of `key` is true, and returns nothing otherwise.
     FailIf {
         /// The key.

@@ -8,9 +8,9 @@ use super::{FaultClass, FaultKind, Faults, InjectedError};
 
 /// A call that is under way. Dropped before its end, it is recorded as one whose outcome is unknown.
 pub struct Calling<'a> {
-    faults: &'a Faults,
-    port: &'a str,
-    call: Call,
+    pub(super) faults: &'a Faults,
+    pub(super) port: &'a str,
+    pub(super) call: Call,
     pub executed: u32,
     /// The strike that the call is waiting in.
     within: Option<Strike>,

@@ -20,6 +20,7 @@ mod confine;
 mod converge;
 mod error;
 mod io;
+mod jitter;
 mod kind;
 mod ledger;
 mod mutate;

@@ -157,6 +157,9 @@ pub struct FaultPlan {
     /// The seed of the choices that the plan leaves open, such as which field is damaged.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub seed: u64,
+    /// The seed of small waits before and after every call at a port, so that concurrent tasks come in another order; none without.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jitter: Option<u64>,
     /// The faults.
     pub faults: Vec<Fault>,
     /// How often a probe's scenario does something, by the names of [`Probe::times`](crate::Probe::times); what is not named is done
@@ -203,10 +206,42 @@ impl FaultPlan {
         self
     }
 
-    /// The same load, shape and inputs without faults.
+    /// Has every call at a port wait a little before and after its operation, for so many turns of the scheduler or milliseconds as follow
+    /// from the seed, the port and the number of the call. It strikes nothing: what is wrong under it is a matter of order.
+    ///
+    /// ```
+    /// use stageflow_stress::fault::*;
+    ///
+    /// async fn first_of_two(jitter: u64) -> &'static str {
+    ///     let faults = Faults::new(FaultPlan::new().jittered(jitter));
+    ///     let port = faults.port("answer", |name| async move { Ok::<_, InjectedError>(name) });
+    ///     tokio::select! {
+    ///         biased;
+    ///         one = port.call("one") => one.unwrap(),
+    ///         other = port.call("other") => other.unwrap(),
+    ///     }
+    /// }
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap().block_on(async {
+    /// let mut firsts = Vec::new();
+    /// for seed in 0..20 {
+    ///     let first = first_of_two(seed).await;
+    ///     assert_eq!(first, first_of_two(seed).await); // the same waits again
+    ///     firsts.push(first);
+    /// }
+    /// assert!(firsts.contains(&"one") && firsts.contains(&"other"));
+    /// # });
+    /// ```
+    #[must_use]
+    pub fn jittered(mut self, seed: u64) -> Self {
+        self.jitter = Some(seed);
+        self
+    }
+
+    /// The same load, shape and inputs without faults and without jitter.
     #[must_use]
     pub fn sizes(&self) -> Self {
-        FaultPlan { seed: 0, faults: Vec::new(), ..self.clone() }
+        FaultPlan { seed: 0, jitter: None, faults: Vec::new(), ..self.clone() }
     }
 
     /// Number of faults.

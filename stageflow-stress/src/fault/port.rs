@@ -148,6 +148,7 @@ where
     if let Some(answer) = running.instead::<A, T>() {
         return Ok(answer);
     }
+    running.jittered("before").await;
     if let Some(strike) = running.before().await {
         return Err(running.fail::<E>(&strike, 0));
     }
@@ -163,6 +164,7 @@ where
         running.executed = executed;
         faults.state.delivered(&strike);
     }
+    running.jittered("after").await;
     running.conclude::<A, T, E>(result, executed)
 }
 
@@ -179,6 +181,7 @@ where
     if let Some(answer) = running.instead::<A, T>() {
         return Ok(answer);
     }
+    running.jittered_blocking("before");
     if let Some(strike) = running.before_blocking() {
         return Err(running.fail::<E>(&strike, 0));
     }
@@ -193,6 +196,7 @@ where
         faults.state.delivered(&strike);
     }
     running.executed = executed;
+    running.jittered_blocking("after");
     running.conclude::<A, T, E>(result, executed)
 }
 

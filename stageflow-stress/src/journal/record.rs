@@ -206,6 +206,11 @@ pub struct LogRule {
     pub parts: Vec<String>,
 }
 
+/// The metric that every probe has, by which a report counts them.
+pub const PROBE_ARMED: &str = "probe faults armed";
+/// The metric of a probe whose rate of silent failures has a bound.
+pub const PROBE_BOUND: &str = "probe silent failures, at most";
+
 /// A measured number.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Metric {

@@ -186,7 +186,7 @@ pub fn observable(happened: &[&str], sources: &[(&str, &[&str])]) -> Checked {
 /// as a cart with its lines in another order, a price that is doubled, a text that is translated there and back. It needs no knowledge
 /// of the right answer (Chen, Cheung and Yiu, *Metamorphic testing*, 1998). Takes the input, its answer, and that to its follow-up.
 ///
-/// A relation that holds between any two of these answers says nothing, and is unknown.
+/// A relation that holds between any two of these answers says nothing, and is unknown; so is one that was tried on a single case.
 ///
 /// ```
 /// use stageflow_stress::oracle::metamorphic;
@@ -212,15 +212,20 @@ pub fn metamorphic<I: Debug, T: Debug>(
             [format!("input {input:?}"), format!("answer {source:?}"), format!("follow-up {follow_up:?}")];
         return Checked::of(NAME, cases.len(), Some(Witness::new(why, steps)));
     }
-    let mut others = cases.iter().enumerate().flat_map(|(at, (_, source, _))| {
+    if cases.len() == 1 {
+        let why = format!(
+            "{relation}: one case alone; with nothing to tell it from, nothing says that it could have been violated"
+        );
+        return Checked::unknown(NAME, cases.len(), why);
+    }
+    let others = cases.iter().enumerate().flat_map(|(at, (_, source, _))| {
         cases
             .iter()
             .enumerate()
             .filter(move |(other, _)| *other != at)
             .map(move |(_, (_, _, other))| (source, other))
     });
-    let mut tried = others.by_ref().take(PAIRS).peekable();
-    if tried.peek().is_some() && tried.all(|(source, other)| holds(source, other)) {
+    if !cases.is_empty() && others.take(PAIRS).all(|(source, other)| holds(source, other)) {
         let why = format!(
             "{relation}: it holds between any two of the answers, so it could not have been violated"
         );

@@ -48,6 +48,8 @@ pub(crate) struct Seen {
     pub audits: BTreeMap<String, Vec<AuditValue>>,
     pub plans: Vec<FaultPlan>,
     pub kinds: Option<Vec<FaultKind>>,
+    /// How often it is run again in another order of its tasks.
+    pub repeats: Option<u64>,
     /// Load, shape and inputs as the scenario used them: what there is to make smaller.
     pub sizes: FaultPlan,
     unusable: Option<String>,

@@ -23,6 +23,8 @@ pub enum AuditValue {
     Map(BTreeMap<String, AuditValue>),
     /// A value that must not be shown: only a hash of it is kept.
     Hidden(String),
+    /// A value with the key that tells it from its neighbours in a list.
+    Keyed(String, Box<AuditValue>),
 }
 
 impl AuditValue {
@@ -30,6 +32,33 @@ impl AuditValue {
     #[must_use]
     pub fn map<K: Into<String>>(fields: impl IntoIterator<Item = (K, AuditValue)>) -> Self {
         AuditValue::Map(fields.into_iter().map(|(key, value)| (key.into(), value)).collect())
+    }
+
+    /// The variant of an enum, as the derive makes it: the key of its fields is that of the whole, so that an element is known again
+    /// in another variant.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn variant(name: &str, fields: AuditValue) -> Self {
+        match fields {
+            AuditValue::Keyed(key, fields) => {
+                AuditValue::Keyed(key, Box::new(AuditValue::map([(name, *fields)])))
+            }
+            fields => AuditValue::map([(name, fields)]),
+        }
+    }
+
+    /// Gives a value the key by which [`AuditValue::differences`] knows it again in a list, of one part or of several.
+    #[must_use]
+    pub fn keyed(key: &[AuditValue], value: AuditValue) -> Self {
+        let parts: Vec<String> = key
+            .iter()
+            .map(|part| match part {
+                AuditValue::Text(text) => text.clone(),
+                AuditValue::Int(number) => number.to_string(),
+                other => format!("{other:?}"),
+            })
+            .collect();
+        AuditValue::Keyed(parts.join(","), Box::new(value))
     }
 
     /// Hides a value behind the SHA-256 of its debug text, so that a change is seen and the content is not.

@@ -212,7 +212,7 @@ impl<'c> Campaign<'c> {
         proof.arms.len() - 1
     }
 
-    /// Every fault alone and the scenario's own plans, then pairs along dependencies, then swarms.
+    /// Every fault alone and the scenario's own plans, then pairs along dependencies, then no fault and another order, then swarms.
     async fn faults(&self, control: &RunEvidence, arm: &Arm, noise: &Noise, proof: &mut Proof) {
         let singles = plans::singles(arm);
         proof.planned(Phase::Single, &singles);
@@ -224,6 +224,11 @@ impl<'c> Campaign<'c> {
         proof.planned(Phase::Pair, &pairs);
         for plan in pairs.plans {
             self.arm(Phase::Pair, plan, control, noise, proof).await;
+        }
+        let repeats = plans::repeats(arm, self.cx.seed());
+        proof.planned(Phase::Jitter, &repeats);
+        for plan in repeats.plans {
+            self.arm(Phase::Jitter, plan, control, noise, proof).await;
         }
         let swarms = plans::swarms(arm, self.cx.seed());
         proof.planned(Phase::Swarm, &swarms);

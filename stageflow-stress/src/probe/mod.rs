@@ -28,6 +28,7 @@ mod record;
 mod reduce;
 mod saboteur;
 mod score;
+mod state;
 
 pub use arm::Reported;
 pub use auditable::{AuditValue, Auditable};
@@ -36,8 +37,9 @@ pub use evidence::{CheckSeen, Evidence, GoldenSeen, LogLine, PanicSeen};
 pub use saboteur::Saboteur;
 /// Derives the trait of the same name for a struct or an enum, field by field.
 ///
-/// `#[audit(skip)]` leaves a field out, `#[audit(sensitive)]` keeps only a hash of it, `#[audit(key)]` marks the field
-/// that tells one value of a list from the next (which snapshots do not use yet).
+/// `#[audit(skip)]` leaves a field out, `#[audit(sensitive)]` keeps only a hash of it, `#[audit(key)]` marks the field, or the
+/// fields together, by which a value is known again in a list: what is missing, new, changed or moved is then told by key and not by
+/// position, see [`AuditValue::differences`].
 pub use stageflow_stress_macros::Auditable;
 
 pub(crate) use campaign::run;
@@ -204,6 +206,12 @@ impl Probe {
     /// Takes these kinds of faults instead of those that every port can have.
     pub fn kinds(&self, kinds: impl IntoIterator<Item = FaultKind>) {
         self.arm.seen().kinds = Some(kinds.into_iter().collect());
+    }
+
+    /// How often the scenario is run again without faults, each time with other seeded waits around the calls at its ports, so that tasks come
+    /// in another order: not at all unless told. The result must be that of the control run.
+    pub fn repeats(&self, times: u64) {
+        self.arm.seen().repeats = Some(times);
     }
 
     /// Adds a plan to the campaign.

@@ -6,6 +6,7 @@ use super::arm::{Arm, Reported};
 use super::proof::ArmSeen;
 use crate::classify::words;
 use crate::fault::{Fault, FaultKind, FaultPlan, Operation, Schedule, Sites, can_change};
+use crate::run::seed_of;
 
 /// At most so many runs of each phase. What that leaves out is told.
 const MOST_SINGLES: usize = 200;
@@ -33,6 +34,8 @@ words! {
         Single = "single",
         /// Two faults, of which one comes after the other.
         Pair = "pair",
+        /// No fault, and seeded waits around the calls: another order of the tasks.
+        Jitter = "jitter",
         /// Several faults at once, drawn from the seed.
         Swarm = "swarm",
         /// A stored plan.
@@ -118,6 +121,15 @@ pub(super) fn pairs<'a>(control: &Arm, singles: impl Iterator<Item = &'a ArmSeen
         }
     }
     Plans::at_most(plans, MOST_PAIRS)
+}
+
+/// The scenario again without faults, each time with other waits around its calls.
+pub(super) fn repeats(control: &Arm, seed: u64) -> Plans {
+    let repeats = control.seen().repeats.unwrap_or(0);
+    // 53 bits, which every reader of JSON keeps.
+    let jittered =
+        |n: u64| FaultPlan::new().jittered(seed_of(&["repeat", &seed.to_string(), &n.to_string()]) >> 11);
+    Plans { plans: (0..repeats).map(jittered).collect(), left_out: 0 }
 }
 
 /// Seeded swarms over all positions.

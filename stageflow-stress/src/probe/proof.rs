@@ -95,7 +95,10 @@ impl ArmSeen {
     ) -> Self {
         let report = arm.faults.report();
         let success = evidence.reported == Reported::Success;
-        let wrong = if success { evidence.wrong(control, noise) } else { evidence.left_behind(control) };
+        let mut wrong = if success { evidence.wrong(control, noise) } else { evidence.left_behind(control) };
+        if only_order(&plan) && evidence.reported == Reported::Failure {
+            wrong.push((Strategy::DiffTesting, format!("it reported a failure: {}", evidence.error)));
+        }
         let accountant = arm.faults.account().loud(&evidence.error).loud(&evidence.panics.join("\n"));
         let accountant = accountant.evidence(&evidence.log.join("\n"));
         let accounting = accountant.settle(success, wrong.is_empty() || report.delivered == 0);
@@ -113,8 +116,12 @@ impl ArmSeen {
         }
     }
 
-    /// It reported success, and was wrong; or it reported a failure, and left something behind.
+    /// It reported success, and was wrong; or it reported a failure, and left something behind. Where nothing struck it and only the order
+    /// of its tasks was another, a failure is wrong too.
     pub fn is_silent(&self) -> bool {
+        if only_order(&self.plan) {
+            return self.reported != Reported::Unknown && !self.wrong.is_empty();
+        }
         let left = self.reported == Reported::Failure && !self.wrong.is_empty() && self.report.delivered > 0;
         self.accounting.silent > 0 || left
     }
@@ -198,8 +205,16 @@ impl SilentFailure {
     }
 }
 
+/// Whether it only has tasks come in another order.
+pub(super) fn only_order(plan: &FaultPlan) -> bool {
+    plan.jitter.is_some() && plan.is_empty()
+}
+
 /// What a plan does, in a few words that do not change from run to run.
 pub fn said(plan: &FaultPlan) -> String {
+    if only_order(plan) {
+        return "another order of its tasks".to_owned();
+    }
     plan.faults
         .iter()
         .map(|fault| format!("{} at `{}`", fault.kind, fault.port))

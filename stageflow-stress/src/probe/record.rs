@@ -102,8 +102,16 @@ impl RunEvidence {
             }
         }
         for (name, expected) in &control.audits {
-            if self.audits.get(name).and_then(|all| all.last()) != expected.last() {
-                add(Strategy::StateAudit, format!("the state `{name}` is not that of the control run"));
+            let last = self.audits.get(name).and_then(|all| all.last());
+            if last != expected.last() {
+                let what = last.zip(expected.last()).map_or_else(
+                    || "it was not looked at".to_owned(),
+                    |(last, expected)| state_said(&expected.differences(last)),
+                );
+                add(
+                    Strategy::StateAudit,
+                    format!("the state `{name}` is not that of the control run: {what}"),
+                );
             }
         }
         seen
@@ -147,6 +155,16 @@ impl RunEvidence {
 
 fn named(checks: &[(String, bool)], name: &str) -> bool {
     checks.iter().any(|(other, _)| other == name)
+}
+
+/// The first differences of a state, and how many more there are.
+fn state_said(differences: &[String]) -> String {
+    const SHOWN: usize = 5;
+    let shown = differences[..differences.len().min(SHOWN)].join("; ");
+    match differences.len().saturating_sub(SHOWN) {
+        0 => shown,
+        more => format!("{shown}; and {more} more"),
+    }
 }
 
 /// What stands at a pointer in both.

@@ -201,9 +201,10 @@ impl<'r, 'c> Reducer<'r, 'c> {
     }
 }
 
-/// Kinds and ports of a plan.
+/// Kinds and ports of a plan, and its jitter.
 fn strikes(plan: &FaultPlan) -> Vec<(String, String)> {
-    plan.faults.iter().map(|fault| (fault.port.clone(), fault.kind.to_string())).collect()
+    let jitter = plan.jitter.map(|_| (String::new(), "jitter".to_owned()));
+    plan.faults.iter().map(|fault| (fault.port.clone(), fault.kind.to_string())).chain(jitter).collect()
 }
 
 /// Simpler values of the same form, the simplest first.

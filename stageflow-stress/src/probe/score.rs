@@ -9,8 +9,7 @@ impl Proof {
     /// The rate of silent failures among the faults that did harm, as a bound, and what stands beside it.
     pub(crate) fn score(&self) -> String {
         let (silent, loud) = (self.accounting.silent, self.accounting.surfaced);
-        let unknown = self.arms.iter().filter(|arm| arm.reported == super::Reported::Unknown).count();
-        let errored = self.arms.iter().filter(|arm| arm.reported == super::Reported::Failure).count();
+        let (errored, unknown) = self.ends();
         let beside = format!(
             "{} faults armed, {} not delivered, {} surfaced, {} handled, {} vanished, {} silent; of {} runs {errored} reported a \
              failure and {unknown} did not come back",
@@ -34,6 +33,12 @@ impl Proof {
             Err(_) => "no fault did harm, so there is no rate".to_owned(),
         };
         format!("{rate} ({beside})")
+    }
+
+    /// How many runs with faults reported a failure, and how many did not come back.
+    pub(crate) fn ends(&self) -> (u64, u64) {
+        let count = |end| self.arms.iter().filter(|arm| arm.reported == end).count() as u64;
+        (count(super::Reported::Failure), count(super::Reported::Unknown))
     }
 
     /// The upper bound of the corrected rate, where there is one: what the roll-up of an entry takes the worst of.

@@ -10,6 +10,7 @@ mod final_report;
 pub mod html;
 mod metrics;
 mod next;
+mod probes;
 mod readme;
 mod research;
 mod sanity;

@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::classify::Severity;
 use crate::context::Inner;
 use crate::finding::{Finding, FindingType};
-use crate::journal::record::{Metric, Record};
+use crate::journal::record::{Metric, PROBE_ARMED, PROBE_BOUND, Record};
 use crate::probe::{Proof, Reported, SilentFailure, said};
 use crate::registry::TestKind;
 use crate::run::{slug, write_atomically};
@@ -76,18 +76,22 @@ fn keep(inner: &Inner, proof: &Proof, stem: &str) {
         }
     }
     let accounting = proof.accounting();
+    let (failed, unknown) = proof.ends();
     let mut metrics: Vec<(&str, f64, &str)> = [
-        ("probe faults armed", accounting.armed),
-        ("probe faults not delivered", accounting.undelivered),
-        ("probe faults surfaced", accounting.surfaced),
-        ("probe faults handled", accounting.handled),
-        ("probe faults vanished", accounting.vanished),
-        ("probe faults silent", accounting.silent),
+        (PROBE_ARMED, accounting.armed, "faults"),
+        ("probe faults not delivered", accounting.undelivered, "faults"),
+        ("probe faults surfaced", accounting.surfaced, "faults"),
+        ("probe faults handled", accounting.handled, "faults"),
+        ("probe faults vanished", accounting.vanished, "faults"),
+        ("probe faults silent", accounting.silent, "faults"),
+        ("probe runs with faults", proof.arms.len() as u64, "runs"),
+        ("probe runs that reported a failure", failed, "runs"),
+        ("probe runs that did not come back", unknown, "runs"),
     ]
-    .map(|(name, value)| (name, value as f64, "faults"))
+    .map(|(name, value, unit)| (name, value as f64, unit))
     .to_vec();
     metrics.push(("probe self-check", proof.check_share() * 100.0, "% of the probe's time"));
-    metrics.extend(proof.bound().map(|bound| ("probe silent failures, at most", bound * 100.0, "%")));
+    metrics.extend(proof.bound().map(|bound| (PROBE_BOUND, bound * 100.0, "%")));
     for (name, value, unit) in metrics {
         let metric = Metric { name: name.to_owned(), value, unit: unit.to_owned() };
         inner.collected().metrics.push(metric.clone());
@@ -115,6 +119,11 @@ fn silent(inner: &Inner, name: &str, proof: &Proof, stem: &str) {
             Reported::Success => {
                 ("a silent failure", "The run reported success, and it was wrong", "probe.silent")
             }
+            _ if plan.is_empty() => (
+                "a failure without a fault",
+                "Nothing struck the run, only its tasks came in another order, and it reported a failure",
+                "probe.order",
+            ),
             _ => (
                 "something is left behind a failure",
                 "The run reported a failure, and left something behind",

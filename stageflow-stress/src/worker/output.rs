@@ -15,6 +15,12 @@ use crate::classify::words;
 pub trait ChildOutput: Send + Sync {
     /// Takes one record.
     fn log(&self, record: ChildRecord);
+
+    /// Takes an error that reached the event loop of the child and nobody else, too late for the report of its run. It is one more record
+    /// of the log, unless told otherwise.
+    fn late_error(&self, record: ChildRecord) {
+        self.log(record);
+    }
 }
 
 words! {

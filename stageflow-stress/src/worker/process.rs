@@ -75,6 +75,7 @@ pub(super) struct Surroundings {
     pub(super) output: Arc<dyn ChildOutput>,
     pub(super) deaths: Mutex<Vec<WorkerDeath>>,
     pub(super) garbage: std::sync::atomic::AtomicU64,
+    pub(super) late_errors: std::sync::atomic::AtomicU64,
 }
 
 /// What the watcher hears.

@@ -214,6 +214,8 @@ class Run:
         self.tasks = weakref.WeakSet()
         self.task_ids = set()
         self.ended = False
+        # Whether its report has been made: what comes later is told on its own.
+        self.reported = False
         self.t0 = time.perf_counter()
 
     def now(self):
@@ -786,6 +788,7 @@ async def play(run, options, make_graph, spec):
         "sink": delivery,
         "snapshot": None if ctx is None else freeze(dict(ctx.metadata)),
     }
+    run.reported = True
     # The next run starts clean.
     for task in left:
         task.cancel()
@@ -935,15 +938,20 @@ def loop_error(loop, context):
         # A task that nobody awaited tells when it is collected, which may be within a later run: its own run has it, or none that
         # is still there. Weak references to it are gone by then, and its identity is not given to another before.
         run = next((r for r in list(RUNS) if id(task) in r.task_ids), None)
-    if run is not None:
+    if run is not None and not run.reported:
         run.loop_errors.append(text)
+    else:
+        WIRE.send({"n": "late_error", "run": run and run.id, "message": text})
     loop.default_exception_handler(context)
 
 
 RUNS = weakref.WeakSet()
+WIRE = None
 
 
 async def serve(wire):
+    global WIRE
+    WIRE = wire
     loop = asyncio.get_running_loop()
     loop.set_task_factory(make_task)
     loop.set_exception_handler(loop_error)

@@ -118,8 +118,12 @@ impl WorkerBuilder {
     #[must_use]
     pub fn build(self) -> Worker {
         let name = self.name.unwrap_or_else(|| self.command.get_program().to_string_lossy().into_owned());
-        let around =
-            Surroundings { output: self.output, deaths: Mutex::default(), garbage: AtomicU64::new(0) };
+        let around = Surroundings {
+            output: self.output,
+            deaths: Mutex::default(),
+            garbage: AtomicU64::new(0),
+            late_errors: AtomicU64::new(0),
+        };
         let state =
             State { command: self.command, running: None, starts: 0, memory: Vec::new(), closed: false };
         Worker {
@@ -332,6 +336,13 @@ impl Worker {
     #[must_use]
     pub fn garbage_lines(&self) -> u64 {
         self.inner.around.garbage.load(Ordering::Relaxed)
+    }
+
+    /// How many errors reached the event loop of the target when the report of their run had been made, or belonged to no run. Each is
+    /// given to the [`ChildOutput`] as well.
+    #[must_use]
+    pub fn late_errors(&self) -> u64 {
+        self.inner.around.late_errors.load(Ordering::Relaxed)
     }
 
     /// Name and version of the target, as far as it told them.

@@ -157,6 +157,23 @@ impl Watch {
                     time: body.get("time").and_then(Value::as_f64),
                 });
             }
+            "late_error" => {
+                self.around.late_errors.fetch_add(1, Ordering::Relaxed);
+                let message = body.remove("message");
+                let record = ChildRecord {
+                    level: Some("ERROR".to_owned()),
+                    target: "event_loop".to_owned(),
+                    fields: body,
+                    ..ChildRecord::new(
+                        self.worker.clone(),
+                        ChildStream::Log,
+                        message.as_ref().and_then(Value::as_str).unwrap_or("without a message"),
+                    )
+                };
+                self.remember(&record.message);
+                let output = &self.around.output;
+                let _ = catch_unwind(AssertUnwindSafe(|| output.late_error(record)));
+            }
             _ => {
                 let Some(run) = body.get("run").and_then(Value::as_u64) else { return };
                 if let Some(open) = lock(&self.shared.requests).open.get_mut(&run) {

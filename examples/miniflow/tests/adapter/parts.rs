@@ -80,6 +80,10 @@ impl StageIo for Io {
         Some(self.ctx.stage().to_owned())
     }
 
+    fn run_id(&self) -> Option<String> {
+        Some(self.ctx.run_id().to_owned())
+    }
+
     fn edit(
         &self,
         stage: &str,

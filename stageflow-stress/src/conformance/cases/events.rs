@@ -213,6 +213,9 @@ cases! {
     "OBS-004" a_slow_sink_loses_nothing_silently (SilentFailures, Observability) [Events, BackPressure] |t| {
         let report = t.run(&many(20), &watched().sink(SinkSpec::new(4, 3)))?;
         adds_up(t, "a small queue", &report);
+        if let Some(sink) = &report.sink {
+            t.check_eq("refused by a sink that refuses nothing", sink.failed, 0);
+        }
     }
 
     /// Closing the queue waits for what is in it.

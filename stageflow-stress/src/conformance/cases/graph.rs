@@ -158,6 +158,21 @@ cases! {
         refused(t, &pipeline("unknown dependency").stage(act("pay", "paid").after(["chekc"])))?;
     }
 
+    /// A dependency that is named twice is one: the stage waits for it and runs once, unless the pipeline is refused.
+    "DAG-001" a_dependency_that_is_named_twice_is_one (Correctness, StateChange) [] |t| {
+        let twice = pipeline("named twice")
+            .stage(act("pay", "paid").sleep(SOON))
+            .stage(act("ship", "shipped").after(["pay", "pay"]))
+            .stage(act("tell", "told").after(["ship"]));
+        let report = t.unaudited(&twice, &quick())?;
+        if report.end == RunEnd::Error && report.effects.is_empty() {
+            return Ok(());
+        }
+        t.audit(&twice, &quick(), &report);
+        t.check_eq("the run is ok", report.end, RunEnd::Ok);
+        t.check_eq("every stage acts once, in its turn", effects(&report), vec!["paid", "shipped", "told"]);
+    }
+
     /// Stages that wait for each other are refused.
     "DAG-001" cycles_are_refused (Reliability, Bounds) [Validation] |t| {
         refused(t, &pipeline("a cycle of two").stage(act("a", "a").after(["b"])).stage(act("b", "b").after(["a"])))?;

@@ -82,6 +82,7 @@ cases! {
         t.check_eq("the run is ok", report.end, RunEnd::Ok);
         t.check_eq("what the other branch reads", value(&report, "reads", "items"), Some(json!(["ordered"])));
         t.check_eq("what the source returned", value(&report, "source", "items"), Some(json!(["ordered"])));
+        t.check_eq("what the branch has changed", value(&report, "adds", "items"), Some(json!(["ordered", "smuggled"])));
     }
 
     /// The control: a branch that copies first changes nothing.

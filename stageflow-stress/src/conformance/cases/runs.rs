@@ -29,7 +29,35 @@ fn apart(t: &mut Bench<'_>, runs: &[RunOptions], overlap: Overlap) -> Result<(),
     Ok(())
 }
 
+/// What two stages of a run are told of it, and what its caller is told.
+fn ids(report: &RunReport) -> Vec<Option<Value>> {
+    let mut ids = vec![value(report, "first", "run"), value(report, "second", "run")];
+    // An engine may keep the id from its caller.
+    ids.extend(report.run_id.as_ref().map(|id| Some(json!(id))));
+    ids
+}
+
 cases! {
+    /// Every stage is told the id of its own run, as the caller is, while other runs of the graph go on.
+    "OBS-001" a_stage_is_told_the_run_it_belongs_to (Observability, Trace) [OwnRunId, SharedGraph] |t| {
+        let told = |name: &str| stage(name, Behavior::RunId { key: "run".to_owned() }).sleep(SOON);
+        let two = pipeline("the id of a run").stage(told("first")).stage(told("second").after(["first"]));
+        let runs = each(4, |n| quick().start_after_ms(n as u64 * 3));
+        let mut all = Vec::new();
+        for report in t.run_all(&two, &runs, Overlap::Together)? {
+            let mut told = ids(&report);
+            let some = matches!(&told[0], Some(Value::String(id)) if !id.is_empty());
+            t.check("a stage is told the id of its run", some, || format!("it is told {:?}", told[0]));
+            told.dedup();
+            t.check("a run has one id", told.len() == 1, || format!("it has {told:?}"));
+            all.extend(told.into_iter().flatten().map(|id| id.to_string()));
+        }
+        let count = all.len();
+        all.sort();
+        all.dedup();
+        t.check_eq("ids of runs at once", all.len(), count);
+    }
+
     /// Runs of one graph in turn are runs of their own.
     "DAG-010" runs_in_turn_are_apart (Correctness, Consistency) [SharedGraph, Snapshot] |t| {
         apart(t, &each(5, |_| quick()), Overlap::InTurn)?;

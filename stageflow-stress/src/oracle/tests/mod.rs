@@ -495,3 +495,18 @@ fn nothing_to_look_at_is_never_valid() {
         assert!(matches!(checked.verdict, Verdict::Unknown(_)), "{checked}");
     }
 }
+
+#[test]
+fn a_relation_that_nothing_shows_to_be_able_to_break_is_not_valid() {
+    let twice = |one: &i64, twice: &i64| *twice == 2 * one;
+    let unknown = |checked: Checked| matches!(checked.verdict, Verdict::Unknown(_));
+    // One case, whether or not the relation says anything.
+    assert!(unknown(metamorphic("twice", &[(1, 1, 2)], twice)));
+    assert!(unknown(metamorphic("anything", &[(1, 1, 2)], |_: &i64, _| true)));
+    assert!(unknown(metamorphic("nothing to look at", &[] as &[(i64, i64, i64)], twice)));
+    // The same case again tells nothing more.
+    assert!(unknown(metamorphic("twice", &[(1, 1, 2), (1, 1, 2)], twice)));
+    assert!(metamorphic("twice", &[(1, 1, 2), (3, 3, 6)], twice).is_valid());
+    // A single case that breaks it is enough.
+    assert!(matches!(metamorphic("twice", &[(1, 1, 3)], twice).verdict, Verdict::Invalid(_)));
+}

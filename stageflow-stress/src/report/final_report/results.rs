@@ -4,10 +4,11 @@ use crate::classify::{Category, Pattern};
 use crate::finding::FindingType;
 use crate::journal::record::GoldenOutcome;
 use crate::log::digest::DetectorOutcome;
-use crate::markdown::{Doc, Inline};
+use crate::markdown::{Doc, Inline, count};
 
 use super::super::facts::Facts;
 use super::super::metrics::series;
+use super::super::probes::roll_up;
 use super::super::words::duration;
 use super::{NOT_RECORDED, instruments};
 
@@ -308,6 +309,33 @@ fn logs(doc: &mut Doc, facts: &Facts<'_>) {
     );
 }
 
+/// The rate of silent failures over all probes of the entry.
+fn rate(doc: &mut Doc, facts: &Facts<'_>) {
+    let all = roll_up(facts.state);
+    if all.probes == 0 {
+        return;
+    }
+    doc.heading(4, "Rate over all probes");
+    let probes = count(all.probes, "probe", "probes");
+    match (all.bound(), all.worst) {
+        (Some(bound), _) => doc.line(format!(
+            "Of the faults that do harm at most {bound:.1} % are silent (the worst bound of {probes}, 95 %)."
+        )),
+        (None, Some(worst)) => doc.line(format!(
+            "There is no bound for the entry: {} of {probes} have none. The worst of the others is {worst:.1} %.",
+            all.probes - all.bounded
+        )),
+        (None, None) => doc.line(format!("There is no bound for the entry: none of {probes} has one.")),
+    };
+    if all.sums.is_empty() {
+        return;
+    }
+    doc.table(
+        ["Over all probes", "Number"],
+        all.sums.iter().map(|(what, sum)| -> [Inline; 2] { [what.as_str().into(), sum.to_string().into()] }),
+    );
+}
+
 fn silent_failures(doc: &mut Doc, facts: &Facts<'_>) {
     let probes: Vec<_> =
         facts.state.tests.iter().filter(|test| test.start.kind == "silent_failure_probe").collect();
@@ -327,6 +355,7 @@ fn silent_failures(doc: &mut Doc, facts: &Facts<'_>) {
             [pattern.as_str().into(), claims.len().to_string().into(), passed.to_string().into()]
         }),
     );
+    rate(doc, facts);
     doc.heading(4, "Silent failures found");
     let found: Vec<_> = facts
         .state

@@ -6,6 +6,8 @@ use super::fixture::{analysed, empty, passed, rich, test};
 use super::*;
 use crate::journal::record::*;
 use crate::report::metrics::{latency, series, throughput};
+use crate::report::probes::{RollUp, roll_up};
+use crate::run::state::TestState;
 
 fn timed(nanos: impl IntoIterator<Item = u64>) -> RunState {
     let mut state = passed();
@@ -153,4 +155,45 @@ fn a_distribution_says_how_many_samples_took_at_most_that() {
         assert_eq!(points[0].0, *nanos.iter().min().unwrap());
         assert_eq!(*points.last().unwrap(), (*nanos.iter().max().unwrap(), nanos.len()));
     }
+}
+
+/// A probe of the entry with the numbers that it leaves.
+fn probe(name: &str, armed: u64, silent: u64, runs: u64, bound: Option<f64>) -> TestState {
+    let mut probe = test(name, TestStatus::Passed);
+    probe.start.kind = "silent_failure_probe".to_owned();
+    let metric =
+        |name: &str, value: f64, unit: &str| Metric { name: name.to_owned(), value, unit: unit.to_owned() };
+    probe.metrics = vec![
+        metric(PROBE_ARMED, armed as f64, "faults"),
+        metric("probe faults silent", silent as f64, "faults"),
+        metric("probe runs with faults", runs as f64, "runs"),
+        metric("probe self-check", 20.0, "% of the probe's time"),
+    ];
+    probe.metrics.extend(bound.map(|bound| metric(PROBE_BOUND, bound, "%")));
+    probe
+}
+
+#[test]
+fn an_entry_is_as_good_as_its_worst_probe() {
+    let mut state = passed();
+    assert_eq!(roll_up(&state), RollUp::default());
+    state.tests = vec![probe("one", 30, 0, 25, Some(4.0)), probe("other", 7, 2, 9, Some(31.5))];
+    let all = roll_up(&state);
+    assert_eq!(
+        (all.probes, all.bounded, all.bound()),
+        (2, 2, Some(31.5)),
+        "not the mean, and not that of all faults"
+    );
+    let sums = [("faults armed", 37), ("faults silent", 2), ("runs with faults", 34)];
+    assert_eq!(all.sums, sums.map(|(name, sum)| (name.to_owned(), sum)));
+    // Of one without a bound nothing is known, and so nothing of the entry.
+    state.tests.push(probe("third", 5, 0, 5, None));
+    let all = roll_up(&state);
+    assert_eq!((all.probes, all.bounded, all.worst, all.bound()), (3, 2, Some(31.5), None));
+    // The same goes for one that left no numbers at all, be it the only one.
+    let mut none = probe("fourth", 0, 0, 0, None);
+    none.metrics.clear();
+    state.tests = vec![none];
+    let all = roll_up(&state);
+    assert_eq!((all.probes, all.bounded, all.bound()), (1, 0, None));
 }
