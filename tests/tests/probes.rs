@@ -227,3 +227,36 @@ fn the_log_of_runs_with_faults_is_compared_with_that_of_runs_without() {
     let page = std::fs::read_to_string(of("_analysis.md")).unwrap();
     assert!(page.contains("runs without faults → "), "{page}");
 }
+
+/// No fault and no single late page shows the defect: it takes two of them in the wrong combination.
+#[test]
+fn what_depends_on_the_order_of_tasks_is_found_by_jitter() {
+    let title = "a silent failure under another order of its tasks";
+    let ran = PROJECT.one("one_pass", &[("STAGEFLOW_SEED", "1")]);
+    ran.red_with(&format!("high: {title}"));
+    let shown = proof("CORE-006");
+    let wrong_in = |phase: &str| {
+        let arms = shown["arms"].as_array().unwrap().iter().filter(|arm| arm["phase"] == phase);
+        let (all, wrong): (Vec<_>, Vec<_>) =
+            (arms.clone().collect(), arms.filter(|arm| arm["wrong"] != Value::Array(Vec::new())).collect());
+        (all.len(), wrong.len())
+    };
+    for phase in ["single", "pair", "swarm"] {
+        let (runs, wrong) = wrong_in(phase);
+        assert_eq!((runs > 0, wrong), (phase != "pair", 0), "{phase}");
+    }
+    let (repeats, wrong) = wrong_in("jitter");
+    assert_eq!(repeats, 8);
+    assert!(wrong > 0 && wrong < repeats, "{wrong} of {repeats}");
+    // The stored plan has the seed of the waits, and shows the same.
+    let finding = &by_title(&PROJECT.findings("CORE-006"))[title];
+    let steps = finding["reproduction"]["steps"].as_array().unwrap().iter().filter_map(Value::as_str);
+    let replay = steps.into_iter().find(|step| step.starts_with("STAGEFLOW_FAULT_PLAN=")).unwrap().to_owned();
+    let plan = replay["STAGEFLOW_FAULT_PLAN=".len()..].split(' ').next().unwrap();
+    let stored = json(&PROJECT.root().join(plan));
+    assert!(stored["jitter"].is_u64() && stored["faults"] == Value::Array(Vec::new()), "{stored}");
+    PROJECT.one("one_pass", &[("STAGEFLOW_FAULT_PLAN", plan)]).red_with(&format!("high: {title}"));
+    // Without the repeated runs the same probe is green, with all its proof.
+    PROJECT.one("one_pass_without_repeats", &[("STAGEFLOW_SEED", "1")]).green();
+    assert!(proof("CORE-007")["arms"].as_array().unwrap().iter().all(|arm| arm["phase"] != "jitter"));
+}

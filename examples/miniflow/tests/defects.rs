@@ -31,8 +31,9 @@ fn found_by(defect: Defect) -> Vec<&'static str> {
     let timed = |case: &&str| case.starts_with("time_grows");
     if cases.iter().any(|case| !timed(case)) {
         cases.retain(|case| !timed(case));
-    } else {
-        cases.truncate(1);
+    } else if !cases.is_empty() {
+        // Which of them sees it is a matter of the machine's noise.
+        cases = vec!["time_grows_with_the_length", "time_grows_with_the_width"];
     }
     cases
 }

@@ -209,7 +209,7 @@ impl Probe {
     }
 
     /// How often the scenario is run again without faults, each time with other seeded waits around the calls at its ports, so that tasks come
-    /// in another order: not at all unless told. The result must be that of the control run.
+    /// in another order: eight times unless told. The result must be that of the control run.
     pub fn repeats(&self, times: u64) {
         self.arm.seen().repeats = Some(times);
     }

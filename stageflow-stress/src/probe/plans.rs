@@ -13,6 +13,9 @@ const MOST_SINGLES: usize = 200;
 const MOST_PAIRS: usize = 60;
 const SWARMS: u64 = 10;
 
+/// How often the scenario is run again without faults, in another order of its tasks, unless it says otherwise.
+const REPEATS: u64 = 8;
+
 /// How many calls beyond those of the control run are struck, at each port.
 const MOST_NEW_CALLS: u64 = 3;
 
@@ -125,7 +128,7 @@ pub(super) fn pairs<'a>(control: &Arm, singles: impl Iterator<Item = &'a ArmSeen
 
 /// The scenario again without faults, each time with other waits around its calls.
 pub(super) fn repeats(control: &Arm, seed: u64) -> Plans {
-    let repeats = control.seen().repeats.unwrap_or(0);
+    let repeats = control.seen().repeats.unwrap_or(REPEATS);
     // 53 bits, which every reader of JSON keeps.
     let jittered =
         |n: u64| FaultPlan::new().jittered(seed_of(&["repeat", &seed.to_string(), &n.to_string()]) >> 11);

@@ -8,6 +8,7 @@ mod depth;
 mod fan_out;
 mod idempotency;
 mod immutability;
+mod loop_errors;
 mod nondeterminism;
 mod own_pipeline;
 mod retry;

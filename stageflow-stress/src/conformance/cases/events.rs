@@ -185,6 +185,10 @@ cases! {
     "OBS-001" events_carry_the_identity_of_their_run (Observability, Trace) [Events, SharedGraph] |t| {
         let reports = t.run_all(&order(Behavior::emit("paid", true)), &at_once(), Overlap::Together)?;
         correlated(t, "events", &reports, |report| run_ids(report.events.iter().map(|event| id_of(&event.data))));
+        // An engine may leave the name out; if it tells one it is that of the pipeline.
+        let named = reports.iter().flat_map(|report| &report.events).filter_map(|event| event.data.get("pipeline"));
+        let other = named.filter(|name| *name != "an order").count();
+        t.check_eq("events that name another pipeline", other, 0);
     }
 
     /// Lines of the log of runs at once can be told apart.

@@ -31,7 +31,7 @@ fn diamond() -> PipelineSpec {
 }
 
 /// A pipeline that must not be run, and the effects by which one would notice.
-fn refused(t: &mut Bench<'_>, pipeline: &PipelineSpec) -> Result<(), Stop> {
+fn refused(t: &mut Bench<'_>, pipeline: &PipelineSpec) -> Result<RunReport, Stop> {
     let report = t.unaudited(pipeline, &quick())?;
     t.check_eq("the caller is told that the pipeline is wrong", report.end, RunEnd::Error);
     t.check_eq("no stage of it runs", effects(&report), Vec::<&str>::new());
@@ -40,7 +40,7 @@ fn refused(t: &mut Bench<'_>, pipeline: &PipelineSpec) -> Result<(), Stop> {
         report.error.as_deref().is_some_and(|error| !error.is_empty()),
         || "there is no error text".to_owned(),
     );
-    Ok(())
+    Ok(report)
 }
 
 cases! {
@@ -177,6 +177,12 @@ cases! {
     "DAG-001" cycles_are_refused (Reliability, Bounds) [Validation] |t| {
         refused(t, &pipeline("a cycle of two").stage(act("a", "a").after(["b"])).stage(act("b", "b").after(["a"])))?;
         refused(t, &pipeline("a cycle of one").stage(act("a", "a").after(["a"])))?;
+        let beside = pipeline("a cycle beside a sound stage").stage(act("sound", "acts"));
+        let report = refused(t, &beside.stage(act("hen", "hen").after(["egg"])).stage(act("egg", "egg").after(["hen"])))?;
+        let names = |error: &String| error.contains("hen") || error.contains("egg");
+        t.check("the error names a stage of the cycle", report.error.as_ref().is_some_and(names), || {
+            format!("the error: {:?}", report.error)
+        });
         let long = (0..50).fold(pipeline("a cycle of fifty"), |long, n| {
             long.stage(act(format!("s{n}"), "acts").after([format!("s{}", (n + 1) % 50)]))
         });
