@@ -141,7 +141,7 @@ impl Load {
     }
 
     /// Kinds of operations with their weights. The kind of an operation follows from its seed; it is asked for with
-    /// [`Op::kind`], and each kind has results of its own.
+    /// [`Op::kind`](super::Op::kind), and each kind has results of its own.
     pub fn mix<'a>(mut self, kinds: impl IntoIterator<Item = (&'a str, f64)>) -> Self {
         self.kinds = kinds.into_iter().map(|(name, weight)| (name.to_owned(), weight)).collect();
         self

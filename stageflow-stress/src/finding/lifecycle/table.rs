@@ -10,7 +10,7 @@ pub enum Step {
     Same,
     /// Allowed, with a reason.
     Allowed,
-    /// Allowed with a [`Resolution`].
+    /// Allowed with a [`Resolution`](super::Resolution).
     NeedsResolution,
     /// Allowed with the finding of which it is a duplicate.
     NeedsTarget,
