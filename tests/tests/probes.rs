@@ -6,7 +6,8 @@ use serde_json::Value;
 use stageflow_stress_tests::{Project, by_title, json, only_run};
 
 static PROJECT: LazyLock<Project> = LazyLock::new(|| {
-    let dependencies = "serde = { version = \"1\", features = [\"derive\"] }\n";
+    let dependencies = "serde = { version = \"1\", features = [\"derive\"] }\n\
+                        tokio = { version = \"1\", features = [\"rt-multi-thread\", \"time\"] }\n";
     let project = Project::with_dependencies(
         "probes",
         dependencies,

@@ -91,7 +91,8 @@ fn example(arguments: &[&str], runs: &Path) {
 
 #[test]
 fn every_json_file_of_real_runs_has_a_published_schema_and_is_valid_under_it() {
-    let dependencies = "serde = { version = \"1\", features = [\"derive\"] }\n";
+    let dependencies = "serde = { version = \"1\", features = [\"derive\"] }\n\
+                        tokio = { version = \"1\", features = [\"rt-multi-thread\", \"time\"] }\n";
     let project = Project::with_dependencies(
         "documents",
         dependencies,
