@@ -86,11 +86,5 @@ cases! {
         let report = t.run(&beside, &watched())?;
         t.check_eq("the run is ok", report.end, RunEnd::Ok);
         t.check_eq("billed", report.effect_count("billed"), 1);
-        // A guard that does not read the draft itself, so that the way to it is a longer one.
-        let mut long = guarded(2, FlakyHow::Fail, 4);
-        long.stages[2].after.retain(|name| name != "draft");
-        let report = t.run(&long, &watched())?;
-        t.check_eq("the run is ok (a longer way)", report.end, RunEnd::Ok);
-        t.check_eq("drafts (a longer way)", report.effect_count("drafted"), 3);
     }
 }
