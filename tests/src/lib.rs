@@ -78,7 +78,18 @@ impl Project {
 
     /// A cargo command in this project, free of what the outer test run put into the environment.
     pub fn cargo(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        self.in_it(Command::new(cargo()), arguments)
+    }
+
+    /// The same as a terminal starts it. Whoever runs these tests in the background of a script ignores SIGINT, and so would every
+    /// child.
+    pub fn cargo_of_a_terminal(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new("env");
+        command.arg("--default-signal=INT").arg(cargo());
+        self.in_it(command, arguments)
+    }
+
+    fn in_it(&self, mut command: Command, arguments: &[&str]) -> Command {
         clean(&mut command);
         command
             .args(arguments)
@@ -198,6 +209,10 @@ impl Ran {
     pub fn green(&self) {
         assert!(self.green, "expected green:\n{}", self.text);
     }
+}
+
+fn cargo() -> std::ffi::OsString {
+    std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }
 
 /// Removes what the outer cargo, nextest, insta or a developer's shell set: a child must not take it for its own.

@@ -137,7 +137,7 @@ fn end(project: &Project, runner: &str, function: &str, by: By, runs: &Path) -> 
     if matches!(by, By::NextestTimeout) {
         arguments.extend(["--profile", "impatient"]);
     }
-    let mut command = heeding_interrupts(&project.cargo(&arguments));
+    let mut command = project.cargo_of_a_terminal(&arguments);
     command.env("STAGEFLOW_RUNS_DIR", runs).stdout(Stdio::null()).stderr(Stdio::null());
     let By::Signal(signal) = by else { return command.status().unwrap() };
     let mut child = command.env("READY", &ready).spawn().unwrap();
@@ -151,24 +151,6 @@ fn end(project: &Project, runner: &str, function: &str, by: By, runs: &Path) -> 
     };
     assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
     child.wait().unwrap()
-}
-
-/// The same command with what a terminal gives it: whoever runs these tests in the background of a script ignores SIGINT, and
-/// so would every child.
-fn heeding_interrupts(command: &Command) -> Command {
-    let mut wrapped = Command::new("env");
-    wrapped.arg("--default-signal=INT").arg(command.get_program()).args(command.get_args());
-    for (name, value) in command.get_envs() {
-        match value {
-            Some(value) => wrapped.env(name, value),
-            None => wrapped.env_remove(name),
-        };
-    }
-    if let Some(directory) = command.get_current_dir() {
-        wrapped.current_dir(directory);
-    }
-    wrapped.stdin(Stdio::null());
-    wrapped
 }
 
 fn uuid_like(runs: &Path) -> String {

@@ -148,7 +148,7 @@ impl<'a> Scenario<'a> {
         let [program, arguments @ ..] = &command[variables.len()..] else {
             return Err(CliError::Usage("there is no command after the variables".to_owned()));
         };
-        let folder = std::env::temp_dir().join(format!("stageflow-shrink-{}", std::process::id()));
+        let folder = std::env::temp_dir().join(format!("stageflow-shrink-{}", uuid::Uuid::now_v7()));
         fs::create_dir_all(&folder).map_err(CliError::io(&folder))?;
         Ok(Scenario { variables, program, arguments, folder, runs: Cell::new(0) })
     }

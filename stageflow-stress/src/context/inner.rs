@@ -62,8 +62,8 @@ pub(crate) struct Collected {
     pub(crate) log_rules: crate::log::rules::Rules,
     /// The parts of the log that are runs of a probe's campaign.
     pub(crate) log_arms: Vec<LogArm>,
-    /// The command that does the stored plan of its faults again.
-    pub(crate) replay: Option<String>,
+    /// The stored plan of its faults, within the run folder.
+    pub(crate) stored_plan: Option<String>,
 }
 
 /// A part of the log, in bytes of its file.

@@ -10,6 +10,7 @@ use crate::classify::Severity;
 use crate::context::Inner;
 use crate::fault::{Faults, UNDELIVERED};
 use crate::finding::{Finding, FindingType};
+use crate::install::quoted;
 use crate::journal::record::{Metric, Record};
 use crate::run::{shown_below, write_atomically};
 use crate::settings::names;
@@ -27,15 +28,24 @@ pub fn judge(inner: &Inner, expected: bool) {
         keep(inner, faults, &stem, expected);
         // A stored plan takes the place of every plan of a test: of several it would not do the same again.
         if !several && !faults.plan().is_empty() {
-            inner.collected().replay = Some(replay(inner, &format!("{stem}.plan.json")));
+            inner.collected().stored_plan = Some(format!("{stem}.plan.json"));
         }
     }
 }
 
-/// The command that does a stored plan again. The path is short: as the settings take it, from the workspace root.
+/// A stored plan in a command. The path is short: as the settings take it, from the workspace root.
+fn in_command(inner: &Inner, plan: &str) -> String {
+    quoted(&shown_below(&inner.root, &inner.run.dir.join(plan)))
+}
+
+/// The command that does a stored plan again.
 pub fn replay(inner: &Inner, plan: &str) -> String {
-    let plan = shown_below(&inner.root, &inner.run.dir.join(plan));
-    format!("{}={plan} {}", names::FAULT_PLAN, inner.start.reproduce)
+    format!("{}={} {}", names::FAULT_PLAN, in_command(inner, plan), inner.start.reproduce)
+}
+
+/// The command that looks for the fewest faults of a stored plan that fail alike.
+pub fn shrink(inner: &Inner, plan: &str) -> String {
+    format!("stageflow-test faults shrink {} -- {}", in_command(inner, plan), inner.start.reproduce)
 }
 
 fn keep(inner: &Inner, faults: &Faults, stem: &str, expected: bool) {

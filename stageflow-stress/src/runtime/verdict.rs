@@ -5,6 +5,7 @@ use std::sync::PoisonError;
 use serde_json::json;
 
 use super::execute::{BodyEnd, Executed};
+use super::faults;
 use super::session::Session;
 use crate::capture::{CaughtPanic, payload_text};
 use crate::classify::Severity;
@@ -357,15 +358,9 @@ pub fn print(inner: &Inner, verdict: &Verdict) {
     eprintln!("  log: {}", inner.active.log.path().display());
     eprintln!("  run folder: {}", inner.run.dir.display());
     eprintln!("  reproduce: {}", inner.start.reproduce);
-    if let Some(replay) = &inner.collected().replay {
-        eprintln!("  the same faults, whatever its source says: {replay}");
-        let assignment = format!("{}=", crate::settings::names::FAULT_PLAN);
-        if let Some((plan, command)) = replay.strip_prefix(&assignment).and_then(|rest| rest.split_once(' '))
-        {
-            eprintln!(
-                "  the fewest of them that fail alike: stageflow-test faults shrink {plan} -- {command}"
-            );
-        }
+    if let Some(plan) = &inner.collected().stored_plan {
+        eprintln!("  the same faults, whatever its source says: {}", faults::replay(inner, plan));
+        eprintln!("  the fewest of them that fail alike: {}", faults::shrink(inner, plan));
     }
     let mut told = false;
     for record in &inner.collected().findings {
