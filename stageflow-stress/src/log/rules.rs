@@ -253,6 +253,11 @@ mod tests {
             assert_eq!(second.declare(read.kind, read.parts, read.why), told);
         }
         assert_eq!(format!("{first:?}"), format!("{second:?}"));
+        assert_eq!(
+            (&second.expected_errors[..], &second.correlation[..]),
+            (&["disk is full".to_owned()][..], &["order_id".to_owned()][..])
+        );
+        assert_eq!(second.pairs[0].ends, ["given back", "expired"]);
         assert_eq!(second.machines[0].steps.len(), 2);
         assert_eq!((second.expected[0].at_least, second.expected[0].at_most), (1, 3));
         assert_eq!(second.waived[0].why, "because");
